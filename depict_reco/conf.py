@@ -1,0 +1,94 @@
+"""The settings of the app: one dict, ``DEPICT_RECO``, in which every key has a default.
+
+``conf.settings.NAME`` reads the project's value each time it is asked, so that
+``override_settings`` works and nothing is captured at import.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+
+
+class Settings:
+    """The defaults; a string under each says what it does."""
+
+    ARTIFACT_DIR: str = ""
+    """Folder of the trained models. Empty: ``depict_reco_artifacts`` in ``BASE_DIR``."""
+
+    ARTIFACT_STORAGE: str = ""
+    """Alias in Django's ``STORAGES`` to keep models in (a bucket, say) instead of ARTIFACT_DIR."""
+
+    ARTIFACT_CACHE_DIR: str = ""
+    """Folder for local copies of models from a remote storage. Empty: the system's temp folder."""
+
+    ARTIFACT_VERSIONS_KEPT: int = 5
+    """Model versions kept per market, the served one included, to roll back to."""
+
+    REFRESH_SECONDS: float = 1.0
+    """Seconds after which a process asks the database what has changed, with one query."""
+
+    RECOMMENDATION_ID_PARAMETER: str = "recommendation_id"
+    """Query parameter that carries the recommendation id in ``page_url``; empty: none is added."""
+
+    DISPLAY_ATTRIBUTES: tuple[str, ...] = ()
+    """Custom attributes of products that are copied into their displays."""
+
+    MAX_BODY_BYTES: int = 1_048_576
+    """Largest request body that the storefront endpoints read, in bytes; more is answered 413."""
+
+    HISTORY_LENGTH: int = 50
+    """Newest events of a shopper that a recommendation looks at."""
+
+    FEED_MAX_BYTES: int = 2_147_483_648
+    """Largest feed read from an address, unpacked, in bytes."""
+
+    FEED_TIMEOUT_SECONDS: float = 30.0
+    """Seconds that the server of a feed may keep silent."""
+
+    FEED_MAX_SECONDS: float = 3600.0
+    """Seconds that reading a feed from an address may take in all."""
+
+    FEED_ALLOW_PRIVATE_ADDRESSES: bool = False
+    """Whether feeds may be fetched from loopback, link-local and private addresses."""
+
+    FEED_MAX_DEACTIVATED_SHARE: float = 0.5
+    """Share of a market's active products that a full feed may take away (0 to 1)."""
+
+    IMPORT_BATCH_SIZE: int = 1000
+    """Rows written in one transaction by imports."""
+
+    TRAINING_WINDOW_DAYS: int = 540
+    """Days of events, back from the newest, that a training reads."""
+
+    TRAINING_SEED: int = 0
+    """Seed of everything random in training."""
+
+    API_AUTHENTICATION_CLASSES: tuple[str, ...] = (
+        "depict_reco.api.authentication.QueryKeyAuthentication",
+        "depict_reco.api.authentication.HeaderKeyAuthentication",
+        "depict_reco.api.authentication.CookieKeyAuthentication",
+    )
+    """Dotted paths of the authentication classes of the API, in the order they are asked."""
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if not name.isupper():
+            return value
+        return getattr(django_settings, "DEPICT_RECO", {}).get(name, value)
+
+    def defaults(self) -> dict[str, Any]:
+        """Every known key with its default."""
+        return {name: value for name, value in vars(type(self)).items() if name.isupper()}
+
+
+settings = Settings()
+
+
+def artifact_dir() -> Path:
+    """Return the folder that models are kept in when no storage is named."""
+    if settings.ARTIFACT_DIR:
+        return Path(settings.ARTIFACT_DIR)
+    return Path(getattr(django_settings, "BASE_DIR", "") or ".") / "depict_reco_artifacts"

@@ -1,0 +1,42 @@
+"""What can go wrong, under one base class; each docstring is the default message."""
+
+from __future__ import annotations
+
+
+class DepictRecoError(Exception):
+    """Something went wrong in depict_reco."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+
+
+class FeedError(DepictRecoError):
+    """The feed as a whole cannot be read."""
+
+
+class FeedShrunkError(FeedError):
+    """A full feed would take away more products than allowed."""
+
+
+class AddressNotAllowedError(FeedError):
+    """The address is not public, and the settings do not allow private ones."""
+
+
+class EventImportError(DepictRecoError):
+    """The file of events as a whole cannot be read."""
+
+
+class TrainingError(DepictRecoError):
+    """The training did not finish."""
+
+
+class TrainingRunningError(TrainingError):
+    """Another training of this market is running."""
+
+
+class ArtifactError(DepictRecoError):
+    """The artifact cannot be used."""
+
+
+class ArtifactBrokenError(ArtifactError):
+    """The files of the artifact are missing, incomplete or altered."""

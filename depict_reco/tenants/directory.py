@@ -1,0 +1,230 @@
+"""Who is who, kept in this process: tenants, markets and the keys that were used lately.
+
+Every request asks the directory; the database is asked once per ``REFRESH_SECONDS`` for all of
+it, with one query. When the database does not answer, what is known stays in force.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from depict_reco.conf import settings
+from depict_reco.tenants import secrets
+from depict_reco.tenants.models import ApiKey, Tenant
+
+logger = logging.getLogger(__name__)
+
+LAST_USED_INTERVAL = 60.0
+_KEYS_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketEntry:
+    """What serving needs to know of a market without asking for it."""
+
+    pk: int
+    slug: str
+    currency: str
+    default_locale: str
+    locales: tuple[str, ...]
+    """The default locale first."""
+    catalog_revision: int
+    deletion_revision: int
+    artifact_revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantEntry:
+    """An active tenant with its active markets."""
+
+    pk: int
+    slug: str
+    revision: int
+    keyless: bool
+    """Whether pages of ``origins`` may ask without a key."""
+    origins: frozenset[str]
+    markets: dict[str, MarketEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """A live key, as it was when its tenant had ``tenant_revision``."""
+
+    pk: int
+    tenant_pk: int
+    tenant_slug: str
+    name: str
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    tenant_revision: int
+
+
+class Directory:
+    """The tenants of this installation, at most ``REFRESH_SECONDS`` old."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._by_slug: dict[str, TenantEntry] = {}
+        self._by_pk: dict[int, TenantEntry] = {}
+        self._open_origins: frozenset[str] = frozenset()
+        self._all_origins: frozenset[str] = frozenset()
+        self._keys: dict[str, KeyEntry] = {}
+        self._used: dict[int, float] = {}
+
+    def tenant(self, slug: str) -> TenantEntry | None:
+        """Return an active tenant by its slug."""
+        self.refresh()
+        return self._by_slug.get(slug)
+
+    def tenant_by_pk(self, pk: int) -> TenantEntry | None:
+        """Return an active tenant by its primary key."""
+        self.refresh()
+        return self._by_pk.get(pk)
+
+    def is_open_origin(self, origin: str) -> bool:
+        """Whether some tenant is open to keyless pages of this origin."""
+        self.refresh()
+        return origin in self._open_origins
+
+    def is_known_origin(self, origin: str) -> bool:
+        """Whether some tenant names this origin as its own."""
+        self.refresh()
+        return origin in self._all_origins
+
+    def key(self, secret: str) -> KeyEntry | None:
+        """Return the live key that a secret stands for, or None.
+
+        A malformed secret costs no query, a key that is known here costs none either, any
+        other one indexed look-up.
+        """
+        if not secrets.is_well_formed(secret):
+            return None
+        self.refresh()
+        digest = secrets.digest(secret)
+        entry = self._keys.get(digest)
+        tenant = self._by_pk.get(entry.tenant_pk) if entry else None
+        if entry is None or tenant is None or tenant.revision != entry.tenant_revision:
+            entry = self._read_key(digest)
+        if entry is None or (entry.expires_at is not None and entry.expires_at <= timezone.now()):
+            return None
+        self._mark_used(entry)
+        return entry
+
+    def refresh(self) -> None:
+        """Read the tenants again if what is known is too old; one thread at a time does it."""
+        if time.monotonic() - self._read_at < settings.REFRESH_SECONDS:
+            return
+        first = self._read_at == float("-inf")
+        if not self._lock.acquire(blocking=first):
+            return
+        try:
+            if first and self._read_at != float("-inf"):
+                return
+            self._read()
+        except DatabaseError:
+            if first:
+                raise
+            self._read_at = time.monotonic()
+            logger.warning("The database does not answer; going on with what is known.")
+        finally:
+            self._lock.release()
+
+    def _read(self) -> None:
+        rows = (
+            Tenant.objects.active()
+            .order_by("pk", "markets__pk")
+            .values_list(
+                "pk", "slug", "revision", "storefront_access", "origins",
+                "markets__pk", "markets__slug", "markets__active", "markets__currency",
+                "markets__default_locale", "markets__locales", "markets__catalog_revision",
+                "markets__deletion_revision", "markets__artifact_revision",
+            )
+        )  # fmt: skip
+        tenants: dict[int, TenantEntry] = {}
+        for pk, slug, revision, access, origins, market_pk, market_slug, active, *rest in rows:
+            if pk not in tenants:
+                tenants[pk] = TenantEntry(
+                    pk=pk,
+                    slug=slug,
+                    revision=revision,
+                    keyless=access == Tenant.StorefrontAccess.OPEN_TO_ORIGINS,
+                    origins=frozenset(origins),
+                    markets={},
+                )
+            if market_pk is not None and active:
+                currency, locale, locales, catalog, deletion, artifact = rest
+                tenants[pk].markets[market_slug] = MarketEntry(
+                    pk=market_pk,
+                    slug=market_slug,
+                    currency=currency,
+                    default_locale=locale,
+                    locales=tuple(dict.fromkeys([locale, *(locales or ())])),
+                    catalog_revision=catalog,
+                    deletion_revision=deletion,
+                    artifact_revision=artifact,
+                )
+        self._by_pk = tenants
+        self._by_slug = {tenant.slug: tenant for tenant in tenants.values()}
+        self._open_origins = frozenset(
+            origin for tenant in tenants.values() if tenant.keyless for origin in tenant.origins
+        )
+        self._all_origins = frozenset(
+            origin for tenant in tenants.values() for origin in tenant.origins
+        )
+        self._read_at = time.monotonic()
+
+    def _read_key(self, digest: str) -> KeyEntry | None:
+        row = (
+            ApiKey.objects.live()
+            .filter(digest=digest, tenant__active=True)
+            .values_list(
+                "pk", "tenant_id", "tenant__slug", "name", "scopes", "expires_at",
+                "tenant__revision", "last_used_at",
+            )
+            .first()
+        )  # fmt: skip
+        if row is None:
+            self._keys.pop(digest, None)
+            return None
+        pk, tenant_pk, tenant_slug, name, scopes, expires_at, revision, last_used_at = row
+        entry = KeyEntry(
+            pk=pk,
+            tenant_pk=tenant_pk,
+            tenant_slug=tenant_slug,
+            name=name,
+            scopes=frozenset(scopes),
+            expires_at=expires_at,
+            tenant_revision=revision,
+        )
+        if len(self._keys) >= _KEYS_KEPT:
+            self._keys.clear()
+        self._keys[digest] = entry
+        if last_used_at is not None:
+            age = (timezone.now() - last_used_at).total_seconds()
+            self._used.setdefault(pk, time.monotonic() - age)
+        return entry
+
+    def _mark_used(self, entry: KeyEntry) -> None:
+        now = time.monotonic()
+        if now - self._used.get(entry.pk, float("-inf")) < LAST_USED_INTERVAL:
+            return
+        self._used[entry.pk] = now
+        try:
+            ApiKey.objects.mark_used(entry.pk, timezone.now(), interval=LAST_USED_INTERVAL)
+        except DatabaseError:
+            logger.warning("Could not note when key %s was used.", entry.pk)
+
+
+@functools.cache
+def directory() -> Directory:
+    """Return the directory of this process."""
+    return Directory()

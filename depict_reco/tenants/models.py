@@ -1,0 +1,287 @@
+"""Whose shop it is: tenants, their markets, and the keys that open their API."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from depict_reco.tenants import secrets
+from depict_reco.tenants.origins import normalize_origin
+
+slug_validator = RegexValidator(
+    r"\A[A-Za-z0-9][A-Za-z0-9_.-]*\Z",
+    _("Use letters, digits, hyphens, underscores and dots; begin with a letter or digit."),
+)
+
+
+class ConfigurationQuerySet(models.QuerySet[Any]):
+    """Rows whose change every serving process must learn of.
+
+    ``tenant_path`` is the look-up from the row to its tenant.
+    """
+
+    tenant_path = "tenant_id"
+
+    def update(self, **kwargs: Any) -> int:
+        with transaction.atomic(using=self.db):
+            tenants = set(self.order_by().values_list(self.tenant_path, flat=True))
+            count = super().update(**kwargs)
+            Tenant.objects.using(self.db).touch(tenants)
+        return count
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic(using=self.db):
+            tenants = set(self.order_by().values_list(self.tenant_path, flat=True))
+            deleted = super().delete()
+            Tenant.objects.using(self.db).touch(tenants)
+        return deleted
+
+
+class Configuration(models.Model):
+    """Base of rows that belong to a tenant's configuration; saving one bumps its revision."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            self._touch_tenant()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic(using=kwargs.get("using")):
+            deleted = super().delete(*args, **kwargs)
+            self._touch_tenant()
+        return deleted
+
+    def _touch_tenant(self) -> None:
+        Tenant.objects.touch({self.tenant_id})  # type: ignore[attr-defined]
+
+
+class TenantQuerySet(models.QuerySet["Tenant"]):
+    def active(self) -> TenantQuerySet:
+        return self.filter(active=True)
+
+    def touch(self, pks: set[int]) -> None:
+        """Bump the revision of tenants, so that serving processes read their settings again."""
+        if pks:
+            models.QuerySet.update(self.filter(pk__in=pks), revision=F("revision") + 1)
+
+    def update(self, **kwargs: Any) -> int:
+        kwargs.setdefault("revision", F("revision") + 1)
+        return super().update(**kwargs)
+
+
+class Tenant(models.Model):
+    """A shop: the owner of markets, products, events and keys."""
+
+    class StorefrontAccess(models.TextChoices):
+        KEY_REQUIRED = "key", _("key required")
+        OPEN_TO_ORIGINS = "origins", _("open to these origins")
+
+    slug = models.CharField(
+        _("slug"),
+        max_length=100,
+        unique=True,
+        validators=[slug_validator],
+        help_text=_("The name of the shop in requests: “tenant” in v2, “merchant” in v3."),
+    )
+    name = models.CharField(_("name"), max_length=200)
+    active = models.BooleanField(
+        _("active"), default=True, help_text=_("A closed shop's requests are refused.")
+    )
+    storefront_access = models.CharField(
+        _("storefront access"),
+        max_length=10,
+        choices=StorefrontAccess.choices,
+        default=StorefrontAccess.KEY_REQUIRED,
+        help_text=_("Whether browsers may ask for recommendations without a key."),
+    )
+    origins = models.JSONField(
+        _("origins"),
+        default=list,
+        blank=True,
+        help_text=_("Origins of the shop's pages, such as https://shop.example."),
+    )
+    revision = models.BigIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            Tenant.objects.touch({self.pk})
+
+    def clean(self) -> None:
+        if not isinstance(self.origins, list):
+            raise ValidationError({"origins": _("This must be a list of origins.")})
+        try:
+            self.origins = [normalize_origin(origin) for origin in self.origins]
+        except ValueError as error:
+            raise ValidationError({"origins": str(error)}) from None
+        if self.storefront_access == self.StorefrontAccess.OPEN_TO_ORIGINS and not self.origins:
+            raise ValidationError(
+                {"origins": _("Name the origins that the storefront is open to.")}
+            )
+
+
+class MarketQuerySet(ConfigurationQuerySet):
+    def active(self) -> MarketQuerySet:
+        return self.filter(active=True, tenant__active=True)
+
+    def advance(self, pk: int, counter: str) -> int:
+        """Bump a revision counter of one market and return its new value.
+
+        The row stays locked until the transaction ends, so that numbers become visible in
+        their order. Call it inside a transaction, before the rows that it stands for.
+        """
+        models.QuerySet.update(self.filter(pk=pk), **{counter: F(counter) + 1})
+        value: int = self.filter(pk=pk).values_list(counter, flat=True).get()
+        return value
+
+
+class Market(Configuration):
+    """A country or channel of a tenant, with a catalogue, a currency and locales of its own."""
+
+    tenant = models.ForeignKey(
+        Tenant, models.CASCADE, related_name="markets", verbose_name=_("tenant")
+    )
+    slug = models.CharField(_("slug"), max_length=100, validators=[slug_validator])
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        validators=[RegexValidator(r"\A[A-Z]{3}\Z", _("Use a three-letter ISO 4217 code."))],
+    )
+    default_locale = models.CharField(_("default locale"), max_length=35)
+    locales = models.JSONField(
+        _("further locales"), default=list, blank=True, help_text=_("Such as [“sv-FI”].")
+    )
+    active = models.BooleanField(_("active"), default=True)
+    catalog_revision = models.BigIntegerField(default=1, editable=False)
+    deletion_revision = models.BigIntegerField(default=0, editable=False)
+    artifact_revision = models.BigIntegerField(default=0, editable=False)
+
+    objects = MarketQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("market")
+        verbose_name_plural = _("markets")
+        ordering = ["tenant", "slug"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="reco_market_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.slug}"
+
+    @property
+    def all_locales(self) -> list[str]:
+        """The default locale first, then the further ones."""
+        return list(dict.fromkeys([self.default_locale, *self.locales]))
+
+    def clean(self) -> None:
+        if not isinstance(self.locales, list) or not all(
+            isinstance(locale, str) and locale for locale in self.locales
+        ):
+            raise ValidationError({"locales": _("This must be a list of locale names.")})
+
+
+class ApiKeyQuerySet(ConfigurationQuerySet):
+    def live(self) -> ApiKeyQuerySet:
+        """Keys that are neither revoked nor expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+
+    def mark_used(self, pk: int, now: datetime, *, interval: float) -> None:
+        """Note that a key was used, at most once per ``interval`` seconds over all processes."""
+        unused_since = now - timedelta(seconds=interval)
+        stale = self.filter(Q(last_used_at=None) | Q(last_used_at__lt=unused_since), pk=pk)
+        models.QuerySet.update(stale, last_used_at=now)
+
+
+class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):  # type: ignore[misc]
+    def issue(
+        self,
+        tenant: Tenant,
+        *,
+        name: str,
+        scopes: list[str],
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Create a key; return it with its secret, which exists nowhere else afterwards."""
+        secret = secrets.generate()
+        key = self.model(
+            tenant=tenant,
+            name=name,
+            scopes=scopes,
+            expires_at=expires_at,
+            hint=secrets.hint(secret),
+            digest=secrets.digest(secret),
+        )
+        key.clean()
+        key.save()
+        return key, secret
+
+
+class ApiKey(Configuration):
+    """A secret that opens part of a tenant's API; only its digest is kept."""
+
+    class Scope(models.TextChoices):
+        RECOMMEND = "recommend", _("ask for recommendations")
+        EVENTS = "events", _("send events")
+        CATALOG = "catalog", _("manage the catalogue")
+        EXPORT = "export", _("export data")
+
+    tenant = models.ForeignKey(
+        Tenant, models.CASCADE, related_name="api_keys", verbose_name=_("tenant")
+    )
+    name = models.CharField(_("name"), max_length=200, help_text=_("Who or what uses it."))
+    scopes = models.JSONField(_("scopes"), default=list)
+    hint = models.CharField(_("begins with"), max_length=20, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = ApiKeyManager()
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["tenant", "name", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"
+
+    def clean(self) -> None:
+        unknown = [scope for scope in self.scopes if scope not in self.Scope.values]
+        if unknown or not self.scopes:
+            raise ValidationError(
+                {
+                    "scopes": _("Choose at least one of: %(scopes)s.")
+                    % {"scopes": ", ".join(self.Scope.values)}
+                }
+            )
+
+    def revoke(self) -> None:
+        """Close the key for ever; a second call changes nothing."""
+        if self.revoked_at is None:
+            self.revoked_at = timezone.now()
+            self.save(update_fields=["revoked_at"])
