@@ -188,16 +188,6 @@ class Product(models.Model):
     def __str__(self) -> str:
         return f"{self.title} ({self.product_id})"
 
-    @property
-    def group_id(self) -> str:
-        """The item group that the product stands for in recommendations."""
-        return self.item_group_id or self.product_id
-
-    @property
-    def current_price(self) -> Decimal | None:
-        """What a shopper pays."""
-        return self.price if self.sale_price is None else self.sale_price
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         with catalog_change(self.market_id) as revision:
             self.revision = revision
@@ -209,3 +199,13 @@ class Product(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with catalog_change(self.market_id, deletes=True):
             return super().delete(*args, **kwargs)
+
+    @property
+    def group_id(self) -> str:
+        """The item group that the product stands for in recommendations."""
+        return self.item_group_id or self.product_id
+
+    @property
+    def current_price(self) -> Decimal | None:
+        """What a shopper pays."""
+        return self.price if self.sale_price is None else self.sale_price
