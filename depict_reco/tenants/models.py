@@ -44,6 +44,26 @@ class ConfigurationQuerySet(models.QuerySet[Any]):
         return deleted
 
 
+class Counting(models.Model):
+    """Base of rows with counters that other processes advance: saving one leaves them alone."""
+
+    counters: tuple[str, ...] = ()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # a row that was read before somebody advanced its counter must not turn it back
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            left_alone = {*self.counters, *self.get_deferred_fields()}
+            kwargs["update_fields"] = [
+                field.name
+                for field in self._meta.concrete_fields
+                if not field.primary_key and field.attname not in left_alone
+            ]
+        super().save(*args, **kwargs)
+
+
 class Configuration(models.Model):
     """Base of rows that belong to a tenant's configuration; saving one bumps its revision."""
 
@@ -79,8 +99,10 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
         return super().update(**kwargs)
 
 
-class Tenant(models.Model):
+class Tenant(Counting):
     """A shop: the owner of markets, products, events and keys."""
+
+    counters = ("revision",)
 
     class StorefrontAccess(models.TextChoices):
         KEY_REQUIRED = "key", _("key required")
@@ -132,7 +154,7 @@ class Tenant(models.Model):
         if not isinstance(self.origins, list):
             raise ValidationError({"origins": _("This must be a list of origins.")})
         try:
-            self.origins = [normalize_origin(origin) for origin in self.origins]
+            self.origins = list(dict.fromkeys(normalize_origin(text) for text in self.origins))
         except ValueError as error:
             raise ValidationError({"origins": str(error)}) from None
         if self.storefront_access == self.StorefrontAccess.OPEN_TO_ORIGINS and not self.origins:
@@ -156,8 +178,10 @@ class MarketQuerySet(ConfigurationQuerySet):
         return value
 
 
-class Market(Configuration):
+class Market(Configuration, Counting):
     """A country or channel of a tenant, with a catalogue, a currency and locales of its own."""
+
+    counters = ("catalog_revision", "deletion_revision", "artifact_revision")
 
     tenant = models.ForeignKey(
         Tenant, models.CASCADE, related_name="markets", verbose_name=_("tenant")
@@ -271,8 +295,12 @@ class ApiKey(Configuration):
         return f"{self.name} ({self.hint}…)"
 
     def clean(self) -> None:
-        unknown = [scope for scope in self.scopes if scope not in self.Scope.values]
-        if unknown or not self.scopes:
+        known = set(self.Scope.values)
+        if (
+            not isinstance(self.scopes, list)
+            or not self.scopes
+            or not all(isinstance(scope, str) and scope in known for scope in self.scopes)
+        ):
             raise ValidationError(
                 {
                     "scopes": _("Choose at least one of: %(scopes)s.")

@@ -1,0 +1,98 @@
+"""The conductor: acts that lead through several rooms, for commands, admin, API and task queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from depict_reco.serving.defaults import add_default_types
+from depict_reco.tenants.models import Market, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketPlan:
+    """What a market is to be."""
+
+    slug: str
+    currency: str
+    default_locale: str
+    locales: tuple[str, ...] = ()
+    """Further locales."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantSetup:
+    """What ``create_tenant`` found and did."""
+
+    tenant: Tenant
+    created: bool
+    """Whether the tenant is new."""
+    changed: bool
+    """Whether it stood and got another name, a new origin or opened its storefront."""
+    markets_created: tuple[str, ...]
+    markets_changed: tuple[str, ...]
+    markets_unchanged: tuple[str, ...]
+    origins_added: tuple[str, ...]
+    types_added: int
+
+
+@transaction.atomic
+def create_tenant(
+    slug: str,
+    *,
+    name: str = "",
+    markets: Iterable[MarketPlan] = (),
+    origins: Iterable[str] = (),
+) -> TenantSetup:
+    """Make a tenant be as described, whether it stands already or not.
+
+    What is named is made so: a market that stands gets the given currency and locales. What is
+    not named is left alone: no market, origin or type is ever taken away, and nothing that was
+    closed is opened. An origin opens the storefront to keyless pages of the tenant's origins.
+    Raises ValidationError for values that cannot be.
+    """
+    tenant = Tenant.objects.select_for_update().filter(slug=slug).first()
+    created = tenant is None
+    tenant = tenant or Tenant(slug=slug, name=slug)
+    before = (tenant.name, tenant.storefront_access, list(tenant.origins))
+    tenant.name = name or tenant.name
+    if wanted := list(origins):
+        tenant.origins = [*tenant.origins, *wanted]
+        tenant.storefront_access = Tenant.StorefrontAccess.OPEN_TO_ORIGINS
+    tenant.full_clean()
+    changed = before != (tenant.name, tenant.storefront_access, tenant.origins)
+    if created or changed:
+        tenant.save()
+    outcomes = [(plan.slug, _settle_market(tenant, plan)) for plan in markets]
+    return TenantSetup(
+        tenant=tenant,
+        created=created,
+        changed=changed and not created,
+        markets_created=tuple(slug for slug, outcome in outcomes if outcome == "created"),
+        markets_changed=tuple(slug for slug, outcome in outcomes if outcome == "changed"),
+        markets_unchanged=tuple(slug for slug, outcome in outcomes if outcome == "unchanged"),
+        origins_added=tuple(origin for origin in tenant.origins if origin not in before[-1]),
+        types_added=add_default_types(tenant),
+    )
+
+
+def _settle_market(tenant: Tenant, plan: MarketPlan) -> str:
+    """Make one market be as planned; say whether it was created, changed or unchanged."""
+    market = Market.objects.filter(tenant=tenant, slug=plan.slug).first()
+    outcome = "unchanged" if market else "created"
+    market = market or Market(tenant=tenant, slug=plan.slug)
+    planned = {
+        "currency": plan.currency,
+        "default_locale": plan.default_locale,
+        "locales": list(plan.locales),
+    }
+    different = {name for name, value in planned.items() if getattr(market, name) != value}
+    if outcome == "unchanged" and not different:
+        return outcome
+    for field, value in planned.items():
+        setattr(market, field, value)
+    market.full_clean()
+    market.save()
+    return "changed" if outcome == "unchanged" else outcome
