@@ -1,0 +1,132 @@
+"""Content similarity: products that read alike, for shops and products without any history.
+
+TF-IDF over hashed terms (Salton and Buckley, 1988; hashing after Weinberger et al., 2009), so
+that no vocabulary is kept and a product that came after the training can be compared as well.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from depict_reco.engine.neighbours import Neighbours, best_of_products
+from depict_reco.engine.sparse import EMPTY, Scored, ragged_positions, sum_by_item
+
+BUCKETS = 1 << 20
+MAX_DOCUMENTS = 1500
+"""A term of more products than this tells too little to look for neighbours by, and costs much."""
+
+_WORD = re.compile(r"[^\W_]{2,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductText:
+    """What a product says of itself."""
+
+    title: str = ""
+    brand: str = ""
+    categories: tuple[str, ...] = ()
+    attributes: Mapping[str, str] | None = None
+    description: str = ""
+
+
+def terms_of(text: ProductText) -> dict[int, float]:
+    """Return the hashed terms of a product with their weights within it."""
+    counts: dict[str, float] = {}
+    for word in _WORD.findall(text.title.casefold()):
+        counts[word] = counts.get(word, 0.0) + 1.0
+    for word in set(_WORD.findall(text.description.casefold()[:2000])):
+        counts.setdefault(word, 0.3)
+    if text.brand:
+        counts["brand:" + text.brand.casefold()] = 1.0
+    for category in text.categories:
+        counts["category:" + category] = 1.5
+    for name, value in (text.attributes or {}).items():
+        if len(value) <= 100:
+            counts[f"{name}={value.casefold()}"] = 0.7
+    hashed: dict[int, float] = {}
+    for term, count in counts.items():
+        bucket = zlib.crc32(term.encode("utf-8", "surrogatepass")) % BUCKETS
+        hashed[bucket] = hashed.get(bucket, 0.0) + count
+    return hashed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentModel:
+    """TF-IDF vectors of all items, the other way round, and each item's nearest ones.
+
+    ``bucket_indptr`` int64 (BUCKETS + 1,), ``bucket_items`` int32 and ``bucket_weights`` float32:
+    per hashed term the items that have it. ``idf`` float32 (BUCKETS,).
+    """
+
+    neighbours: Neighbours
+    bucket_indptr: NDArray[np.int64]
+    bucket_items: NDArray[np.int32]
+    bucket_weights: NDArray[np.float32]
+    idf: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, texts: Iterable[ProductText], *, count: int = 100) -> Self:
+        """Index the texts of items 0, 1, 2, …"""
+        indptr, buckets, weights = [0], [], []
+        for text in texts:
+            terms = terms_of(text)
+            buckets.extend(terms)
+            weights.extend(terms.values())
+            indptr.append(len(buckets))
+        n = len(indptr) - 1
+        matrix = sparse.csr_matrix(
+            (np.log1p(np.asarray(weights, dtype=np.float32)), buckets, indptr), shape=(n, BUCKETS)
+        )
+        documents = np.bincount(matrix.indices, minlength=BUCKETS)
+        idf = np.log((n + 1.0) / (documents + 0.5)).astype(np.float32)
+        idf[documents == 0] = np.log(n + 1.0)
+        matrix = _normalised(matrix, idf)
+        searchable = matrix if n <= MAX_DOCUMENTS else _without_common(matrix, documents)
+        columns = searchable.tocsc()
+        return cls(
+            neighbours=best_of_products(
+                searchable, searchable.T.tocsr(), count=count, minimum=0.05
+            ),
+            bucket_indptr=columns.indptr.astype(np.int64),
+            bucket_items=columns.indices.astype(np.int32),
+            bucket_weights=columns.data.astype(np.float32),
+            idf=idf,
+        )
+
+    def scores_of_text(self, text: ProductText) -> Scored:
+        """Score items by their likeness to a product that need not be among them."""
+        terms = terms_of(text)
+        if not terms:
+            return EMPTY
+        buckets = np.fromiter(terms, dtype=np.int64, count=len(terms))
+        weights = np.log1p(np.fromiter(terms.values(), dtype=np.float32, count=len(terms)))
+        weights = weights * self.idf[buckets]
+        norm = float(np.sqrt((weights**2).sum()))
+        at, lengths = ragged_positions(self.bucket_indptr, buckets)
+        if len(at) == 0 or norm == 0.0:
+            return EMPTY
+        scores = self.bucket_weights[at] * np.repeat(weights / norm, lengths)
+        return sum_by_item(self.bucket_items[at], scores.astype(np.float32))
+
+
+def _normalised(matrix: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.csr_matrix:
+    matrix.data *= idf[matrix.indices]
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=matrix.data**2, minlength=matrix.shape[0]))
+    matrix.data /= np.maximum(norms, 1e-12)[rows].astype(np.float32)
+    return matrix
+
+
+def _without_common(matrix: sparse.csr_matrix, documents: NDArray[np.integer]) -> sparse.csr_matrix:
+    matrix = matrix.copy()
+    matrix.data[documents[matrix.indices] > MAX_DOCUMENTS] = 0.0
+    matrix.eliminate_zeros()
+    return matrix

@@ -1,0 +1,139 @@
+"""Measure and tune a model on a shop's own newest sessions and baskets.
+
+Questions follow the unseen-item protocol: an item that the question already names is never the
+right answer, as the API never returns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from depict_reco.engine.interactions import Groups, Interactions
+from depict_reco.engine.metrics import Tally
+from depict_reco.engine.model import ShopModel, Weights, basket_groups, session_groups
+from depict_reco.engine.sparse import Ints, Scored
+from depict_reco.engine.tuning import Question, WeightSearch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Interactions to learn from, and the newest sessions and baskets to be asked about."""
+
+    train: Interactions
+    sessions: Groups
+    baskets: Groups
+    time: float
+    """Seconds since the epoch; everything older is in ``train``."""
+
+
+def split_by_time(interactions: Interactions, *, share: float = 0.1) -> Split | None:
+    """Hold out the newest ``share`` of the sessions that can be asked about.
+
+    Returns None where there are too few sessions for that.
+    """
+    sessions = session_groups(interactions)
+    if len(sessions) < 20:
+        return None
+    time = float(sessions.times[int(len(sessions) * (1 - share))])
+    train = interactions.select(interactions.times < time)
+    newest = interactions.select(interactions.times >= time)
+    held_sessions = session_groups(newest)
+    if not len(train) or not len(held_sessions):
+        return None
+    return Split(train=train, sessions=held_sessions, baskets=basket_groups(newest), time=time)
+
+
+def next_questions(sessions: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
+    """Yield each position of each session, at most about ``limit`` of them, evenly spread."""
+    stride = max(1, int(np.ceil(len(sessions.items) / max(limit, 1))))
+    at = 0
+    for row in range(len(sessions)):
+        items = sessions.row(row)
+        for position in range(1, len(items)):
+            at += 1
+            if at % stride == 0 and items[position] not in items[:position]:
+                yield items[:position], int(items[position])
+
+
+def basket_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
+    """Yield baskets with one item taken out, at most about ``limit`` of them, evenly spread."""
+    lengths = np.diff(baskets.indptr)
+    stride = max(1, int(np.ceil(lengths[lengths > 1].sum() / max(limit, 1))))
+    at = 0
+    for row in range(len(baskets)):
+        items = baskets.row(row)
+        for position in range(len(items) if len(items) > 1 else 0):
+            at += 1
+            if at % stride == 0:
+                yield np.delete(items, position), int(items[position])
+
+
+def tune(
+    questions: Sequence[tuple[Ints, int]],
+    parts_of: Callable[[Ints], list[Scored]],
+    start: tuple[float, ...],
+) -> tuple[float, ...]:
+    """Return the weights that answer these questions best; ``start`` if there are too few."""
+    if len(questions) < 50:
+        return start
+    search = WeightSearch(
+        (
+            Question(parts=[part.scaled(1.0) for part in parts_of(query)], target=target)
+            for query, target in questions
+        ),
+        n_parts=len(start),
+    )
+    weights, _ = search.best(start)
+    return tuple(weights)
+
+
+def tuned_weights(model: ShopModel, split: Split, *, limit: int = 2000) -> Weights:
+    """Learn the weights of a model that was fitted on ``split.train``.
+
+    Only the older half of the held-out groups is used, so that the newer half can measure.
+    """
+    sessions = split.sessions.before(len(split.sessions) // 2)
+    baskets = split.baskets.before(len(split.baskets) // 2)
+    return Weights(
+        next_items=tune(
+            list(next_questions(sessions, limit)), model.next_parts, model.weights.next_items
+        ),
+        complements=tune(
+            list(basket_questions(baskets, limit)), model.basket_parts, model.weights.complements
+        ),
+        substitutes=model.weights.substitutes,
+    )
+
+
+def measure(
+    questions: Sequence[tuple[Ints, int]], answer: Callable[[Ints], Scored], n_items: int
+) -> dict[str, float]:
+    """Return HR@k, MRR@20, NDCG@20, coverage and the share of empty answers."""
+    tally = Tally()
+    for query, target in questions:
+        tally.add(target, answer(query), n_items - len(np.unique(query)))
+    return tally.report(n_items)
+
+
+def accuracy(model: ShopModel, split: Split, *, limit: int = 2000) -> dict[str, dict[str, float]]:
+    """Measure a model that was fitted on ``split.train`` on the newest held-out groups."""
+    sessions = _newer_half(split.sessions)
+    baskets = _newer_half(split.baskets)
+    return {
+        "next": measure(list(next_questions(sessions, limit)), model.next_items, model.n_items),
+        "basket": measure(list(basket_questions(baskets, limit)), model.complements, model.n_items),
+    }
+
+
+def _newer_half(groups: Groups) -> Groups:
+    start = len(groups) // 2
+    first = groups.indptr[start]
+    return Groups(
+        indptr=groups.indptr[start:] - first,
+        items=groups.items[first:],
+        times=groups.times[start:],
+        n_items=groups.n_items,
+    )

@@ -1,0 +1,258 @@
+"""The model of a shop: its parts, fitted together, and how they answer the three questions.
+
+``next_items``   what will this shopper want next?       session neighbours, transitions, …
+``complements``  what goes with these products?           baskets
+``substitutes``  what could be chosen instead of these?   content, views
+
+Each answer is a weighted sum of parts whose scores are scaled to a maximum of 1; the weights are
+learned from the shop's own newest sessions and baskets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depict_reco.engine.content import ContentModel, ProductText
+from depict_reco.engine.interactions import Action, Groups, Interactions, group
+from depict_reco.engine.neighbours import (
+    Neighbours,
+    fit_cooccurrence,
+    fit_ease,
+    fit_transitions,
+)
+from depict_reco.engine.popularity import Popularity
+from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
+from depict_reco.engine.sparse import Ints, Scored, blend, without
+
+Progress = Callable[[str, float], None]
+"""Called with the stage's name and the share of the whole that is done (0 to 1)."""
+
+NEXT_PARTS = ("sessions", "transitions", "together", "content")
+BASKET_PARTS = ("baskets", "linear", "sessions", "content")
+SUBSTITUTE_PARTS = ("content", "together", "transitions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """The weights of the parts of each question, in the order of the tuples above."""
+
+    next_items: tuple[float, ...] = (1.0, 0.5, 0.3, 0.1)
+    complements: tuple[float, ...] = (0.5, 1.0, 0.2, 0.0)
+    substitutes: tuple[float, ...] = (1.0, 0.5, 0.2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """What can be chosen in a training."""
+
+    neighbours: int = 150
+    """Related items kept per item and model."""
+    linear_items: int = 6000
+    """Most frequent items of the linear basket model; it needs 8 bytes times its square."""
+    regularisation: float = 100.0
+    """Of the linear basket model."""
+    sessions: SessionOptions = SessionOptions(position_decay=2.0, distance_decay=3.0)
+    recency: float = 1.5
+    """Products of a request lose a factor e of their weight per this many steps back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopModel:
+    """Everything that is known of a market's items 0 … n_items - 1."""
+
+    n_items: int
+    sessions: SessionNeighbours
+    transitions: Neighbours
+    together: Neighbours
+    baskets: Neighbours
+    linear: Neighbours
+    content: ContentModel
+    popularity: Popularity
+    weights: Weights
+    options: FitOptions
+
+    @classmethod
+    def fit(
+        cls,
+        interactions: Interactions,
+        texts: Iterable[ProductText],
+        *,
+        options: FitOptions,
+        weights: Weights | None = None,
+        content: ContentModel | None = None,
+        progress: Progress = lambda stage, share: None,
+    ) -> Self:
+        """Fit all parts.
+
+        Parameters
+        ----------
+        texts
+            One per item; not read when a fitted ``content`` is given.
+        """
+        progress("content", 0.0)
+        content = content or ContentModel.fit(texts)
+        progress("sessions", 0.35)
+        sessions, baskets = session_groups(interactions), basket_groups(interactions)
+        count = options.neighbours
+        index = SessionNeighbours.fit(sessions, options=options.sessions)
+        progress("transitions", 0.45)
+        transitions = fit_transitions(sessions, count=count, backward=0.3)
+        progress("co-occurrence", 0.6)
+        together = fit_cooccurrence(sessions, count=count)
+        progress("baskets", 0.75)
+        in_baskets = fit_cooccurrence(baskets, count=count)
+        progress("linear model", 0.85)
+        linear = fit_ease(
+            baskets,
+            count=count,
+            regularisation=options.regularisation,
+            max_items=options.linear_items,
+        )
+        progress("popularity", 0.98)
+        return cls(
+            n_items=interactions.n_items,
+            sessions=index,
+            transitions=transitions,
+            together=together,
+            baskets=in_baskets,
+            linear=linear,
+            content=content,
+            popularity=Popularity.fit(interactions),
+            weights=weights or Weights(),
+            options=options,
+        )
+
+    def next_items(self, query: Ints) -> Scored:
+        """Score what a shopper may want after ``query``, known items, oldest first."""
+        return _weighed(self.next_parts(query), self.weights.next_items)
+
+    def complements(self, query: Ints) -> Scored:
+        """Score what completes the basket ``query``, whose order does not matter."""
+        return _weighed(self.basket_parts(query), self.weights.complements)
+
+    def substitutes(self, query: Ints) -> Scored:
+        """Score what could be chosen instead of the items of ``query``."""
+        parts = [
+            self.content.neighbours.scores_of(query),
+            self.together.scores_of(query),
+            self.transitions.scores_of(query),
+        ]
+        return _weighed([without(part, query) for part in parts], self.weights.substitutes)
+
+    def next_parts(self, query: Ints) -> list[Scored]:
+        """Return the scores of each of NEXT_PARTS, without the items of the query."""
+        steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
+        recency = np.exp(-steps / np.float32(self.options.recency))
+        parts = [
+            self.sessions.scores(query),
+            self.transitions.scores_of(query, recency),
+            self.together.scores_of(query, recency),
+            self.content.neighbours.scores_of(query, recency),
+        ]
+        return [without(part, query) for part in parts]
+
+    def basket_parts(self, query: Ints) -> list[Scored]:
+        """Return the scores of each of BASKET_PARTS, without the items of the query."""
+        parts = [
+            self.baskets.scores_of(query),
+            self.linear.scores_of(query),
+            self.sessions.scores(query),
+            self.content.neighbours.scores_of(query),
+        ]
+        return [without(part, query) for part in parts]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return every array of the model by name; with ``settings`` it is the whole model."""
+        found: dict[str, NDArray[Any]] = {}
+        _collect(self, "", found)
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        """Return the numbers beside the arrays, as JSON."""
+        return {
+            "n_items": self.n_items,
+            "weights": asdict(self.weights),
+            "options": asdict(self.options),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> Self:
+        """Return the model whose ``arrays`` and ``settings`` these are; arrays may be mapped.
+
+        Raises KeyError when one is missing, TypeError for settings of another version.
+        """
+        stored = dict(settings["options"])
+        options = FitOptions(**stored | {"sessions": SessionOptions(**stored["sessions"])})
+        weights = Weights(**{name: tuple(row) for name, row in settings["weights"].items()})
+
+        def part(kind: type[Any], name: str) -> dict[str, Any]:
+            names = (field.name for field in fields(kind))
+            return {key: arrays[f"{name}.{key}"] for key in names if f"{name}.{key}" in arrays}
+
+        def neighbours(name: str) -> Neighbours:
+            return Neighbours(**part(Neighbours, name))
+
+        return cls(
+            n_items=int(settings["n_items"]),
+            sessions=SessionNeighbours(
+                **part(SessionNeighbours, "sessions"), options=options.sessions
+            ),
+            transitions=neighbours("transitions"),
+            together=neighbours("together"),
+            baskets=neighbours("baskets"),
+            linear=neighbours("linear"),
+            content=ContentModel(
+                **part(ContentModel, "content"), neighbours=neighbours("content.neighbours")
+            ),
+            popularity=Popularity(**part(Popularity, "popularity")),
+            weights=weights,
+            options=options,
+        )
+
+    def with_weights(self, weights: Weights) -> Self:
+        """Return the same model with other weights."""
+        return replace(self, weights=weights)
+
+
+def session_groups(interactions: Interactions) -> Groups:
+    """Return the sessions of two items and more; what was returned is no part of them."""
+    kept = interactions.actions != Action.RETURN
+    return group(
+        np.where(kept, interactions.sessions, -1),
+        interactions.items,
+        interactions.times,
+        n_items=interactions.n_items,
+        min_length=2,
+    )
+
+
+def basket_groups(interactions: Interactions) -> Groups:
+    """Return the baskets, orders and single purchases alike, each item once."""
+    bought = interactions.actions != Action.RETURN
+    return group(
+        np.where(bought, interactions.baskets, -1),
+        interactions.items,
+        interactions.times,
+        n_items=interactions.n_items,
+        distinct=True,
+    )
+
+
+def _weighed(parts: list[Scored], weights: tuple[float, ...]) -> Scored:
+    return blend(
+        [part.scaled(weight) for part, weight in zip(parts, weights, strict=True) if weight > 0]
+    )
+
+
+def _collect(part: Any, prefix: str, found: dict[str, NDArray[Any]]) -> None:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, np.ndarray):
+            found[prefix + field.name] = value
+        elif hasattr(value, "__dataclass_fields__"):
+            _collect(value, f"{prefix}{field.name}.", found)

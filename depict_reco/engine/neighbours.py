@@ -1,0 +1,205 @@
+"""Item-to-item models: a short ranked list of related items for each item.
+
+``Neighbours`` is the common shape; the ``fit_…`` functions differ in what relates two items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from depict_reco.engine.interactions import Groups
+from depict_reco.engine.sparse import (
+    EMPTY,
+    Ints,
+    Scored,
+    ragged_positions,
+    sum_by_item,
+    top_per_row,
+)
+
+BLOCK = 4096
+"""Rows of a matrix product that are made at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """The related items of each item, best first: a ragged array with scores and evidence.
+
+    ``indptr`` int64 (n_items + 1,), ``items`` int32 and ``scores`` float32 (total,).
+    """
+
+    indptr: NDArray[np.int64]
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def from_matrix(cls, matrix: sparse.csr_matrix, *, count: int) -> Self:
+        """Keep the ``count`` best positive entries of each row of an item × item matrix."""
+        top = top_per_row(matrix, count)
+        return cls(
+            indptr=top.indptr.astype(np.int64),
+            items=top.indices.astype(np.int32),
+            scores=top.data.astype(np.float32),
+        )
+
+    def scores_of(self, items: Ints, weights: NDArray[np.float32] | None = None) -> Scored:
+        """Sum the lists of several items, each times its weight (shape of ``items``)."""
+        at, lengths = ragged_positions(self.indptr, items)
+        if len(at) == 0:
+            return EMPTY
+        scores = self.scores[at]
+        if weights is not None:
+            scores = scores * np.repeat(weights.astype(np.float32), lengths)
+        if len(items) == 1:
+            return Scored(np.asarray(self.items[at]), scores)
+        return sum_by_item(self.items[at], scores)
+
+
+def fit_cooccurrence(
+    groups: Groups,
+    *,
+    count: int = 200,
+    weights: NDArray[np.float32] | None = None,
+    normalise: float = 0.5,
+    shrinkage: float = 1.0,
+) -> Neighbours:
+    """Relate items that occur in the same groups: cosine that small numbers cannot inflate.
+
+    The score is ``c / ((f_i · f_j) ** normalise + shrinkage)`` with the co-occurrence count ``c``
+    and the frequencies ``f``. A group of n items counts 1 / log2(n + 1), since a long basket says
+    little of any pair in it.
+
+    Parameters
+    ----------
+    weights
+        float32 (n_groups,), for instance a decay with age; default 1.
+    """
+    lengths = np.maximum(np.diff(groups.indptr), 1)
+    per_group = (1.0 / np.log2(lengths + 1.0)).astype(np.float32)
+    if weights is not None:
+        per_group = per_group * weights
+    plain = groups.incidence()
+    together = _counts(plain, groups.incidence(per_group))
+    frequency = np.asarray(groups.incidence(per_group).sum(axis=0)).ravel()
+    rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
+    expected = (frequency[rows] * frequency[together.indices]) ** normalise
+    together.data = (together.data / (expected + shrinkage)).astype(np.float32)
+    return Neighbours.from_matrix(together, count=count)
+
+
+def fit_transitions(
+    sessions: Groups,
+    *,
+    count: int = 200,
+    weights: NDArray[np.float32] | None = None,
+    reach: int = 10,
+    backward: float = 0.0,
+) -> Neighbours:
+    """Relate an item to those that came after it in a session, the nearer the more.
+
+    Sequential rules (Ludewig and Jannach, 2018): a pair ``d`` steps apart counts 1 / d, up to
+    ``reach`` steps; ``backward`` is the weight of the opposite direction.
+    """
+    lengths = np.diff(sessions.indptr)
+    owner = np.repeat(np.arange(len(sessions)), lengths)
+    items, n = sessions.items, sessions.n_items
+    per_group = np.ones(len(sessions), dtype=np.float32) if weights is None else weights
+    total = sparse.csr_matrix((n, n), dtype=np.float32)
+    for step in range(1, reach + 1):
+        if len(items) <= step:
+            break
+        near = np.flatnonzero((owner[step:] == owner[:-step]) & (items[step:] != items[:-step]))
+        if len(near) == 0:
+            continue
+        data = per_group[owner[near]] / np.float32(step)
+        total = total + sparse.csr_matrix((data, (items[near], items[near + step])), shape=(n, n))
+    if backward > 0:
+        total = total + np.float32(backward) * total.T.tocsr()
+    return Neighbours.from_matrix(total.tocsr(), count=count)
+
+
+def fit_ease(
+    groups: Groups,
+    *,
+    count: int = 200,
+    regularisation: float = 100.0,
+    max_items: int = 6000,
+    weights: NDArray[np.float32] | None = None,
+) -> Neighbours:
+    """Relate items by the linear model that predicts each item from the others of its group.
+
+    EASE (Steck, 2019): with the Gram matrix G, P = (G + λI)⁻¹ and B = I - P / diag(P). The
+    inverse is dense, so only the ``max_items`` most frequent items take part; it needs
+    8 · max_items² bytes.
+    """
+    matrix = groups.incidence(None if weights is None else np.sqrt(weights))
+    frequency = np.bincount(matrix.indices, minlength=groups.n_items)
+    active = np.sort(np.argsort(-frequency, kind="stable")[:max_items])
+    active = active[frequency[active] > 0]
+    empty = sparse.csr_matrix((groups.n_items, groups.n_items), dtype=np.float32)
+    if len(active) < 2:
+        return Neighbours.from_matrix(empty, count=count)
+    part = matrix[:, active]
+    gram = (part.T @ part).toarray().astype(np.float32)
+    gram[np.diag_indices_from(gram)] += np.float32(regularisation)
+    factor, _ = linalg.lapack.spotrf(gram, lower=0, clean=1, overwrite_a=1)
+    inverse, _ = linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
+    inverse = np.triu(inverse) + np.triu(inverse, 1).T
+    model = inverse / -np.diag(inverse)
+    model[np.diag_indices_from(model)] = 0.0
+    # row i of the result: what item i speaks for, that is row i of B
+    keep = min(count, len(active) - 1)
+    top = np.argpartition(-model, keep - 1, axis=1)[:, :keep]
+    data = np.take_along_axis(model, top, axis=1).ravel()
+    rows = np.repeat(active, keep)
+    columns = active[top.ravel()]
+    positive = data > 0
+    result = sparse.csr_matrix(
+        (data[positive], (rows[positive], columns[positive])), shape=empty.shape, dtype=np.float32
+    )
+    return Neighbours.from_matrix(result, count=count)
+
+
+def best_of_products(
+    left: sparse.csr_matrix, right: sparse.csr_matrix, *, count: int, minimum: float = 0.0
+) -> Neighbours:
+    """Return the ``count`` best entries above ``minimum`` in each row of left · right.
+
+    The product is made in blocks of rows and never held as a whole; its diagonal is left out.
+    """
+    parts = []
+    for start in range(0, left.shape[0], BLOCK):
+        part = (left[start : start + BLOCK] @ right).tocsr()
+        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+        part = _kept(part, (part.data > minimum) & (part.indices != rows + start))
+        parts.append(top_per_row(part, count))
+    lengths = np.concatenate([np.diff(part.indptr) for part in parts] or [np.empty(0, np.int64)])
+    return Neighbours(
+        indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        items=np.concatenate([p.indices for p in parts] or [np.empty(0)]).astype(np.int32),
+        scores=np.concatenate([p.data for p in parts] or [np.empty(0)]).astype(np.float32),
+    )
+
+
+def _counts(plain: sparse.csr_matrix, weighted: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return plainᵀ · weighted without its diagonal, in blocks of rows."""
+    transposed = plain.T.tocsr()
+    parts = []
+    for start in range(0, transposed.shape[0], BLOCK):
+        part = (transposed[start : start + BLOCK] @ weighted).tocsr()
+        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+        parts.append(_kept(part, part.indices != rows + start))
+    shape = (transposed.shape[0], weighted.shape[1])
+    return sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(shape)
+
+
+def _kept(matrix: sparse.csr_matrix, keep: NDArray[np.bool_]) -> sparse.csr_matrix:
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    kept = np.bincount(rows[keep], minlength=matrix.shape[0])
+    indptr = np.concatenate(([0], np.cumsum(kept)))
+    return sparse.csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), matrix.shape)

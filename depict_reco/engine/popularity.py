@@ -1,0 +1,56 @@
+"""What many people want: decayed popularity, and what is on the rise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depict_reco.engine.interactions import Action, Interactions
+
+DAY = 86_400.0
+WEIGHTS = {Action.VIEW: 1.0, Action.CART: 4.0, Action.PURCHASE: 10.0, Action.RETURN: -10.0}
+"""What an interaction says of the wish for a product; a return takes a purchase back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Popularity:
+    """Two scores per item, each of shape (n_items,) and at least 0."""
+
+    popular: NDArray[np.float32]
+    trending: NDArray[np.float32]
+
+    @classmethod
+    def fit(
+        cls, interactions: Interactions, *, half_life: float = 30.0, recent: float = 14.0
+    ) -> Self:
+        """Count weighted interactions, halving their weight every ``half_life`` days.
+
+        ``trending`` compares the rate of the last ``recent`` days with that of the time before,
+        each drawn towards the market's own average, times the square root of the recent count,
+        so that a product neither trends by two sales nor by being large.
+        """
+        n = interactions.n_items
+        if len(interactions) == 0:
+            zeros = np.zeros(n, dtype=np.float32)
+            return cls(popular=zeros, trending=zeros)
+        values = np.array([WEIGHTS[action] for action in sorted(WEIGHTS)], dtype=np.float64)
+        weights = values[interactions.actions]
+        age = (interactions.times[-1] - interactions.times) / DAY
+        decayed = weights * 0.5 ** (age / half_life)
+        popular = np.bincount(interactions.items, weights=decayed, minlength=n)
+        span = float(age[0])
+        recent = min(recent, max(span / 4, 1.0 / 24))
+        new = age <= recent
+        now = np.bincount(interactions.items[new], weights=weights[new], minlength=n)
+        before = np.bincount(interactions.items[~new], weights=weights[~new], minlength=n)
+        now, before = np.maximum(now, 0.0), np.maximum(before, 0.0)
+        base = before * (recent / max(span - recent, recent))
+        prior = max(float(now.mean()), 1.0)
+        lift = (now + prior) / (base + prior)
+        return cls(
+            popular=np.maximum(popular, 0.0).astype(np.float32),
+            trending=(lift * np.sqrt(now)).astype(np.float32),
+        )

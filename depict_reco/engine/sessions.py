@@ -1,0 +1,129 @@
+"""Session neighbours: what did people want next whose sessions looked like this one?
+
+The nearest past sessions are found through an inverted index and vote for their items. The
+ideas: VS-kNN (Ludewig and Jannach, 2018), STAN (Garg et al., 2019) for the decay by position and
+by distance from the match, VMIS-kNN (Kersbergen et al., 2022) for the bounded inverted index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depict_reco.engine.interactions import Groups
+from depict_reco.engine.sparse import EMPTY, Ints, Scored, ragged_positions, sum_by_item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How sessions are compared; lengths are counted in items."""
+
+    postings: int = 1500
+    """Newest sessions kept per item."""
+    neighbours: int = 500
+    """Nearest sessions that vote."""
+    position_decay: float = 4.0
+    """Query items lose a factor e of their weight per this many steps into the past."""
+    distance_decay: float = 4.0
+    """Items of a neighbour lose a factor e per this many steps from the match."""
+    half_life: float = 0.0
+    """Sessions lose half their weight per this share of the training window; 0: they keep it."""
+    forward: float = 1.0
+    """Weight of items that came before the match, against those that came after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionNeighbours:
+    """An inverted index over past sessions.
+
+    ``posting_indptr`` (n_items + 1,), ``posting_sessions`` and ``posting_positions``: per item
+    the sessions that contain it, newest first, and where in the session it last stood.
+    ``session_indptr`` (n_sessions + 1,), ``session_items``: the sessions. ``session_weights``
+    (n_sessions,) float32: freshness over length. ``idf`` (n_items,) float32.
+    """
+
+    posting_indptr: NDArray[np.int64]
+    posting_sessions: NDArray[np.int32]
+    posting_positions: NDArray[np.int16]
+    session_indptr: NDArray[np.int64]
+    session_items: NDArray[np.int32]
+    session_weights: NDArray[np.float32]
+    idf: NDArray[np.float32]
+    options: SessionOptions
+
+    @classmethod
+    def fit(cls, sessions: Groups, *, options: SessionOptions) -> Self:
+        """Index sessions that are in time order."""
+        lengths = np.diff(sessions.indptr)
+        owner = np.repeat(np.arange(len(sessions), dtype=np.int32), lengths)
+        position = (
+            np.arange(len(sessions.items)) - np.repeat(sessions.indptr[:-1], lengths)
+        ).astype(np.int16)
+        # newest session first within an item, its last position first within a session
+        order = np.lexsort((-position, -owner, sessions.items))
+        items, owner, position = sessions.items[order], owner[order], position[order]
+        repeated = np.zeros(len(items), dtype=bool)
+        repeated[1:] = (items[1:] == items[:-1]) & (owner[1:] == owner[:-1])
+        items, owner, position = items[~repeated], owner[~repeated], position[~repeated]
+        frequency = np.bincount(items, minlength=sessions.n_items)
+        starts = np.cumsum(frequency) - frequency
+        keep = np.arange(len(items)) - np.repeat(starts, frequency) < options.postings
+        kept = np.minimum(frequency, options.postings)
+        weights = 1.0 / np.sqrt(np.maximum(lengths, 1))
+        if options.half_life > 0 and len(sessions) and sessions.times[-1] > sessions.times[0]:
+            span = sessions.times[-1] - sessions.times[0]
+            age = (sessions.times[-1] - sessions.times) / span
+            weights *= 0.5 ** (age / options.half_life)
+        idf = np.log1p(len(sessions) / np.maximum(frequency, 1))
+        return cls(
+            posting_indptr=np.concatenate(([0], np.cumsum(kept))).astype(np.int64),
+            posting_sessions=owner[keep],
+            posting_positions=position[keep],
+            session_indptr=sessions.indptr,
+            session_items=sessions.items,
+            session_weights=weights.astype(np.float32),
+            idf=idf.astype(np.float32),
+            options=options,
+        )
+
+    def scores(self, query: Ints) -> Scored:
+        """Score what may follow ``query``, a session of known items, oldest first.
+
+        Returns all items of the neighbours, those of the query included.
+        """
+        if len(query) == 0:
+            return EMPTY
+        options = self.options
+        steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
+        weights = np.exp(-steps / options.position_decay) * self.idf[query]
+        at, lengths = ragged_positions(self.posting_indptr, query)
+        if len(at) == 0:
+            return EMPTY
+        sessions = self.posting_sessions[at]
+        # Sessions are summed in the query's order, so the last match is that of the newest item.
+        order = np.argsort(sessions, kind="stable")
+        ordered = sessions[order]
+        ends = np.flatnonzero(np.concatenate((ordered[1:] != ordered[:-1], [True])))
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        similarity = np.add.reduceat(np.repeat(weights, lengths)[order], starts)
+        neighbours = ordered[ends]
+        similarity = similarity * self.session_weights[neighbours]
+        match = self.posting_positions[at[order[ends]]]
+        if len(neighbours) > options.neighbours:
+            chosen = np.argpartition(-similarity, options.neighbours)[: options.neighbours]
+            neighbours, similarity, match = neighbours[chosen], similarity[chosen], match[chosen]
+        return self._vote(neighbours, similarity, match)
+
+    def _vote(self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints) -> Scored:
+        at, lengths = ragged_positions(self.session_indptr, neighbours)
+        start = np.cumsum(lengths) - lengths
+        distance = np.arange(len(at)) - np.repeat(start + match, lengths)
+        votes = np.repeat(similarity, lengths) * np.exp(
+            np.abs(distance) * np.float32(-1.0 / self.options.distance_decay)
+        )
+        if self.options.forward != 1.0:
+            votes = np.where(distance < 0, votes * np.float32(self.options.forward), votes)
+        return sum_by_item(self.session_items[at], votes)
