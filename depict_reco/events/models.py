@@ -55,7 +55,11 @@ class Event(models.Model):
         Tenant, models.CASCADE, related_name="events", verbose_name=_("tenant")
     )
     market = models.ForeignKey(
-        Market, models.CASCADE, related_name="events", verbose_name=_("market")
+        Market,
+        models.CASCADE,
+        related_name="events",
+        verbose_name=_("market"),
+        db_index=False,  # every index of events but the tenant's begins with it
     )
     type = models.CharField(_("type"), max_length=30, choices=EventType.choices)
     time = models.DateTimeField(_("time"))
@@ -85,18 +89,10 @@ class Event(models.Model):
                 fields=["market", "deduplication_id"], name="reco_event_deduplication"
             ),
         ]
-        indexes = [
+        indexes = [  # not partial ones: SQLite would not use them for a bound parameter
             models.Index(fields=["market", "time", "id"], name="reco_event_window_idx"),
-            models.Index(
-                fields=["market", "session_id", "-time"],
-                name="reco_event_session_idx",
-                condition=~Q(session_id=""),
-            ),
-            models.Index(
-                fields=["market", "user_id", "-time"],
-                name="reco_event_user_idx",
-                condition=~Q(user_id=""),
-            ),
+            models.Index(fields=["market", "session_id", "-time"], name="reco_event_session_idx"),
+            models.Index(fields=["market", "user_id", "-time"], name="reco_event_user_idx"),
         ]
 
     def __str__(self) -> str:
