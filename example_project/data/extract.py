@@ -66,8 +66,8 @@ CATEGORIES = (
                      "jigsaw spinning skipping racing farm knitted pinata bingo dinosaur hopper "
                      "magic marbles yoyo whistle soft rattle robot harmonica kite frisbee"),
     ("Stationery & Craft", "notebook pencil pen card paper sticker wrap ribbon stamp eraser "
-                           "ruler chalk crayon craft sewing knitting postcard envelope gift tissue book "
-                           "sketchbook tape writing journal letter magnet blackboard "
+                           "ruler chalk crayon craft sewing knitting postcard envelope gift tissue "
+                           "book sketchbook tape writing journal letter magnet blackboard "
                            "felt colouring"),
     ("Party", "bunting party balloon garland cocktail confetti streamer parasol cracker"),
     ("Garden & Outdoors", "garden bird plant watering flower herb greenhouse windmill gnome wheel "

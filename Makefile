@@ -1,0 +1,63 @@
+# Everything a developer does often. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -r requirements.txt
+	touch $@
+
+.PHONY: install
+install: .venv/installed ## make .venv with everything that development needs
+
+.PHONY: test
+test: install ## run the suite on SQLite, or on what DATABASE_URL names
+	$(BIN)/python -m pytest -n 2
+
+.PHONY: coverage
+coverage: install ## run the suite and show the branches that it misses
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
+
+.PHONY: lint
+lint: install ## look for mistakes and bad form
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: install ## mend the form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: typecheck
+typecheck: install ## check the types
+	$(BIN)/mypy depict_reco
+
+.PHONY: migrations
+migrations: install ## write missing migrations
+	$(BIN)/python manage.py makemigrations depict_reco
+
+.PHONY: check
+check: lint typecheck ## lint, types, system checks, migrations
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: demo
+demo: install ## fill, train and serve the example shop
+	$(BIN)/python manage.py demo
+
+.PHONY: data
+data: install ## make the example's data anew: make data SOURCE=online_retail.csv.gz
+	$(BIN)/python example_project/data/extract.py $(SOURCE)
+
+.PHONY: matrix
+matrix: install ## run the suite on every supported Python and Django that is here
+	$(BIN)/tox run
+
+.PHONY: build
+build: install ## build the wheel and the source distribution
+	$(BIN)/python -m build
