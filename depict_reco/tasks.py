@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from depict_reco.artifacts.publish import prune as prune_artifacts
+from depict_reco.artifacts.publish import publish as publish_artifact
+from depict_reco.artifacts.publish import store_model
 from depict_reco.serving.defaults import add_default_types
+from depict_reco.signals import training_finished
 from depict_reco.tenants.models import Market, Tenant
+from depict_reco.training.models import TrainingRun
+from depict_reco.training.trainer import Progress, finish_run, heartbeat, start_run, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +102,38 @@ def _settle_market(tenant: Tenant, plan: MarketPlan) -> str:
     market.full_clean()
     market.save()
     return "changed" if outcome == "unchanged" else outcome
+
+
+def train_market(
+    market: Market, *, publish: bool = True, progress: Progress = lambda stage, share: None
+) -> TrainingRun:
+    """Train a market's model and, unless told otherwise, serve it from then on.
+
+    Whatever goes wrong - a full disk, a signal, a broken database - the artifact that was served
+    before stays, and the run says what happened. Raises TrainingRunningError when another
+    training of the market is at work, and passes on every other error.
+    """
+    run = start_run(market)
+    try:
+        note = heartbeat(run, progress)
+        trained = train(market, progress=note)
+        note("writing the artifact", 1.0)
+        artifact = store_model(market, trained, run=run)
+        if publish:
+            publish_artifact(artifact)
+        prune_artifacts(market)
+    except BaseException as error:
+        finish_run(run, TrainingRun.Status.FAILED, message=f"{type(error).__name__}: {error}")
+        training_finished.send_robust(sender=TrainingRun, run=run)
+        raise
+    finish_run(
+        run,
+        TrainingRun.Status.PUBLISHED if publish else TrainingRun.Status.SUCCEEDED,
+        message=f"Artifact {artifact.version}",
+        stage="",
+        events=trained.n_events,
+        products=len(trained.item_ids),
+        metrics=trained.accuracy,
+    )
+    training_finished.send_robust(sender=TrainingRun, run=run)
+    return run

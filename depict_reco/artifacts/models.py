@@ -58,9 +58,7 @@ class CurrentArtifact(models.Model):
         related_name="current_artifact",
         verbose_name=_("market"),
     )
-    artifact = models.ForeignKey(
-        Artifact, models.CASCADE, related_name="+", verbose_name=_("artifact")
-    )
+    artifact = models.ForeignKey(Artifact, models.CASCADE, verbose_name=_("artifact"))
     published_at = models.DateTimeField(_("published"), default=timezone.now)
 
     class Meta:

@@ -86,7 +86,7 @@ class Groups:
         )
 
     def incidence(self, weights: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
-        """Return the groups × items matrix: 1, or the weight of the group, where an item is in it.
+        """Return the groups x items matrix: 1, or the weight of the group, where an item is in it.
 
         An item that occurs several times in a group counts once.
         """

@@ -11,7 +11,7 @@ learned from the shop's own newest sessions and baskets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -56,7 +56,7 @@ class FitOptions:
     """Most frequent items of the linear basket model; it needs 8 bytes times its square."""
     regularisation: float = 100.0
     """Of the linear basket model."""
-    sessions: SessionOptions = SessionOptions(position_decay=2.0, distance_decay=3.0)
+    sessions: SessionOptions = field(default_factory=SessionOptions)
     recency: float = 1.5
     """Products of a request lose a factor e of their weight per this many steps back."""
 
@@ -191,7 +191,7 @@ class ShopModel:
         weights = Weights(**{name: tuple(row) for name, row in settings["weights"].items()})
 
         def part(kind: type[Any], name: str) -> dict[str, Any]:
-            names = (field.name for field in fields(kind))
+            names = (part.name for part in fields(kind))
             return {key: arrays[f"{name}.{key}"] for key in names if f"{name}.{key}" in arrays}
 
         def neighbours(name: str) -> Neighbours:
@@ -250,9 +250,9 @@ def _weighed(parts: list[Scored], weights: tuple[float, ...]) -> Scored:
 
 
 def _collect(part: Any, prefix: str, found: dict[str, NDArray[Any]]) -> None:
-    for field in fields(part):
-        value = getattr(part, field.name)
+    for name in (entry.name for entry in fields(part)):
+        value = getattr(part, name)
         if isinstance(value, np.ndarray):
-            found[prefix + field.name] = value
-        elif hasattr(value, "__dataclass_fields__"):
-            _collect(value, f"{prefix}{field.name}.", found)
+            found[prefix + name] = value
+        elif is_dataclass(value):
+            _collect(value, f"{prefix}{name}.", found)

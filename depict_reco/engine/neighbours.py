@@ -39,7 +39,7 @@ class Neighbours:
 
     @classmethod
     def from_matrix(cls, matrix: sparse.csr_matrix, *, count: int) -> Self:
-        """Keep the ``count`` best positive entries of each row of an item × item matrix."""
+        """Keep the ``count`` best positive entries of each row of an item x item matrix."""
         top = top_per_row(matrix, count)
         return cls(
             indptr=top.indptr.astype(np.int64),

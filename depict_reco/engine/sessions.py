@@ -25,9 +25,9 @@ class SessionOptions:
     """Newest sessions kept per item."""
     neighbours: int = 500
     """Nearest sessions that vote."""
-    position_decay: float = 4.0
+    position_decay: float = 2.0
     """Query items lose a factor e of their weight per this many steps into the past."""
-    distance_decay: float = 4.0
+    distance_decay: float = 3.0
     """Items of a neighbour lose a factor e per this many steps from the match."""
     half_life: float = 0.0
     """Sessions lose half their weight per this share of the training window; 0: they keep it."""

@@ -81,7 +81,7 @@ class WeightSearch:
 
 
 def _layout(question: Question, n_parts: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the scores parts × candidates, the target among them, and the target's own."""
+    """Return the scores parts x candidates, the target among them, and the target's own."""
     kept = []
     for part in question.parts:
         items, scores = part.items, part.scores

@@ -1,0 +1,79 @@
+"""The model that this process answers a market from."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from depict_reco.artifacts import store
+from depict_reco.artifacts.models import Artifact
+from depict_reco.artifacts.publish import ITEM_IDS, ITEM_IDS_INDPTR
+from depict_reco.engine.model import ShopModel
+from depict_reco.exceptions import ArtifactBrokenError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedArtifact:
+    """A model in memory and the ids of its items."""
+
+    pk: int
+    version: str
+    model: ShopModel
+    item_ids: list[str]
+    """Item group ids; the place in the list is the item's number in the model."""
+    manifest: dict[str, Any]
+    degraded: bool
+    """Whether this stands in for a newer artifact that is broken."""
+
+
+def load_current(market_pk: int, *, known: LoadedArtifact | None) -> LoadedArtifact | None:
+    """Return the artifact that a market is to be answered from, or None if it has none.
+
+    ``known``, what this process has loaded already, is kept if it is still the right one, or if
+    the right one is broken. Without it, the newest older version that is whole stands in.
+    """
+    candidates = list(Artifact.objects.filter(market=market_pk).newest_first())
+    current = Artifact.objects.filter(currentartifact__market=market_pk).first()
+    if current is None:
+        return None
+    if known is not None and known.pk == current.pk and not known.degraded:
+        return known
+    try:
+        return load(current, degraded=False)
+    except ArtifactBrokenError:
+        logger.exception("Artifact %s of market %s is broken.", current.version, market_pk)
+    if known is not None:
+        return known
+    for older in candidates:
+        if older.pk < current.pk:
+            try:
+                return load(older, degraded=True)
+            except ArtifactBrokenError:
+                logger.exception("Artifact %s of market %s is broken.", older.version, market_pk)
+    return None
+
+
+def load(artifact: Artifact, *, degraded: bool = False) -> LoadedArtifact:
+    """Read an artifact from the storage; raises ArtifactBrokenError."""
+    stored = store.read(artifact.path)
+    try:
+        model = ShopModel.from_arrays(stored.arrays, stored.manifest["model"])
+        text = stored.arrays[ITEM_IDS].tobytes()
+        ends = stored.arrays[ITEM_IDS_INDPTR].tolist()
+        item_ids = [text[start:end].decode() for start, end in pairwise(ends)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactBrokenError(
+            f"{artifact.path} was written by another version ({error!r}): train again."
+        ) from error
+    return LoadedArtifact(
+        pk=artifact.pk,
+        version=artifact.version,
+        model=model,
+        item_ids=item_ids,
+        manifest=stored.manifest,
+        degraded=degraded,
+    )

@@ -1,0 +1,145 @@
+"""Train a market's model: read, hold out, tune, measure, fit on everything."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from depict_reco.conf import settings
+from depict_reco.engine.content import ContentModel
+from depict_reco.engine.holdout import accuracy, split_by_time, tuned_weights
+from depict_reco.engine.model import FitOptions, ShopModel, Weights
+from depict_reco.exceptions import TrainingError, TrainingRunningError
+from depict_reco.tenants.models import Market
+from depict_reco.training.dataset import Dataset, read_dataset
+from depict_reco.training.models import TrainingRun
+
+Progress = Callable[[str, float], None]
+"""Called with the stage's name and the share of the whole training that is done (0 to 1)."""
+
+HEARTBEAT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """The outcome of a training, not yet stored."""
+
+    model: ShopModel
+    item_ids: list[str]
+    accuracy: dict[str, Any]
+    n_events: int
+    n_unknown: int
+    window: tuple[datetime, ...]
+
+
+def start_run(market: Market) -> TrainingRun:
+    """Record that a training begins.
+
+    Raises TrainingRunningError while another training of this market is at work. One that has
+    given no sign of life for a while is taken for dead and closed.
+    """
+    with transaction.atomic():
+        Market.objects.select_for_update().get(pk=market.pk)
+        runs = TrainingRun.objects.filter(market=market)
+        if other := runs.alive().first():
+            raise TrainingRunningError(
+                f"A training of {market} is running since {other.started_at:%H:%M} UTC on "
+                f"{other.worker} (stage: {other.stage}). Wait for it, or stop that process: "
+                f"{int(TrainingRun.SILENCE.total_seconds() // 60)} minutes after its last sign "
+                "of life another training may start."
+            )
+        runs.filter(status=TrainingRun.Status.RUNNING).update(
+            status=TrainingRun.Status.FAILED,
+            finished_at=timezone.now(),
+            message="Interrupted: the process gave no further sign of life.",
+        )
+        return TrainingRun.objects.create(
+            market=market, worker=f"{socket.gethostname()}:{os.getpid()}", stage="starting"
+        )
+
+
+def finish_run(run: TrainingRun, status: str, *, message: str = "", **fields: Any) -> None:
+    """Close a run with what came of it."""
+    run.status, run.message, run.finished_at = status, message, timezone.now()
+    for name, value in fields.items():
+        setattr(run, name, value)
+    run.save()
+
+
+def heartbeat(run: TrainingRun, progress: Progress) -> Progress:
+    """Return a progress function that notes the stage in the run now and then, and passes it on."""
+    written = float("-inf")
+
+    def note(stage: str, share: float) -> None:
+        nonlocal written
+        progress(stage, share)
+        if time.monotonic() - written >= HEARTBEAT_SECONDS:
+            written = time.monotonic()
+            TrainingRun.objects.filter(pk=run.pk).update(stage=stage, heartbeat_at=timezone.now())
+
+    return note
+
+
+def train(market: Market, *, progress: Progress = lambda stage, share: None) -> TrainedModel:
+    """Train on the market's window; raises TrainingError when there is nothing to train on.
+
+    Progress gives reading 40 %, the fit for measuring 20 %, tuning and measuring 15 %, and the
+    final fit the rest.
+    """
+
+    def reading(done: int, total: int) -> None:
+        progress("reading events", 0.4 * done / total if total else 0.0)
+
+    dataset = read_dataset(market, window_days=settings.TRAINING_WINDOW_DAYS, progress=reading)
+    if not dataset.items.ids:
+        raise TrainingError(
+            f"{market} has no products. Import its product feed first: "
+            f"reco_import_feed {market.tenant.slug} {market.slug} SOURCE"
+        )
+    progress("content", 0.4)
+    content = ContentModel.fit(dataset.items.texts)
+    weights, measured = _tune_and_measure(dataset, content, progress)
+    model = ShopModel.fit(
+        dataset.interactions,
+        (),
+        options=FitOptions(),
+        weights=weights,
+        content=content,
+        progress=lambda stage, share: progress(stage, 0.75 + 0.25 * share),
+    )
+    return TrainedModel(
+        model=model,
+        item_ids=dataset.items.ids,
+        accuracy=measured,
+        n_events=len(dataset.interactions),
+        n_unknown=dataset.n_unknown,
+        window=dataset.window or (),
+    )
+
+
+def _tune_and_measure(
+    dataset: Dataset, content: ContentModel, progress: Progress
+) -> tuple[Weights, dict[str, Any]]:
+    """Return the weights learned on held-out data, and the accuracy on newer held-out data."""
+    split = split_by_time(dataset.interactions)
+    if split is None:
+        return Weights(), {}
+    trial = ShopModel.fit(
+        split.train,
+        (),
+        options=FitOptions(),
+        content=content,
+        progress=lambda stage, share: progress(f"trial: {stage}", 0.45 + 0.15 * share),
+    )
+    progress("tuning", 0.6)
+    weights = tuned_weights(trial, split)
+    progress("measuring", 0.7)
+    return weights, accuracy(replace(trial, weights=weights), split)
