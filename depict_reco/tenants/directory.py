@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure  # interface errors too: a lost connection
+from django.db import transaction
 from django.utils import timezone
 
 from depict_reco.conf import settings
@@ -56,7 +57,7 @@ class TenantEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """A live key, as it was when its tenant had ``tenant_revision``."""
+    """A live key, as it was when its tenant had ``tenant_revision``; the tenant may be closed."""
 
     pk: int
     tenant_pk: int
@@ -75,6 +76,7 @@ class Directory:
         self._read_at = float("-inf")
         self._by_slug: dict[str, TenantEntry] = {}
         self._by_pk: dict[int, TenantEntry] = {}
+        self._revisions: dict[int, int] = {}
         self._open_origins: frozenset[str] = frozenset()
         self._all_origins: frozenset[str] = frozenset()
         self._keys: dict[str, KeyEntry] = {}
@@ -111,8 +113,7 @@ class Directory:
         self.refresh()
         digest = secrets.digest(secret)
         entry = self._keys.get(digest)
-        tenant = self._by_pk.get(entry.tenant_pk) if entry else None
-        if entry is None or tenant is None or tenant.revision != entry.tenant_revision:
+        if entry is None or self._revisions.get(entry.tenant_pk) != entry.tenant_revision:
             entry = self._read_key(digest)
         if entry is None or (entry.expires_at is not None and entry.expires_at <= timezone.now()):
             return None
@@ -130,7 +131,7 @@ class Directory:
             if first and self._read_at != float("-inf"):
                 return
             self._read()
-        except DatabaseError:
+        except DatabaseFailure:
             if first:
                 raise
             self._read_at = time.monotonic()
@@ -140,52 +141,42 @@ class Directory:
 
     def _read(self) -> None:
         rows = (
-            Tenant.objects.active()
-            .order_by("pk", "markets__pk")
+            Tenant.objects.order_by("pk", "markets__pk")
             .values_list(
-                "pk", "slug", "revision", "storefront_access", "origins",
-                "markets__pk", "markets__slug", "markets__active", "markets__currency",
+                "pk", "active", "slug", "revision", "storefront_access", "origins",
+                "markets__active", "markets__pk", "markets__slug", "markets__currency",
                 "markets__default_locale", "markets__locales", "markets__catalog_revision",
                 "markets__deletion_revision", "markets__artifact_revision",
             )
         )  # fmt: skip
+        revisions: dict[int, int] = {}
         tenants: dict[int, TenantEntry] = {}
-        for pk, slug, revision, access, origins, market_pk, market_slug, active, *rest in rows:
-            if pk not in tenants:
+        for pk, active, slug, revision, access, origins, market_active, *market in rows:
+            revisions[pk] = revision
+            if active and pk not in tenants:
                 tenants[pk] = TenantEntry(
                     pk=pk,
                     slug=slug,
                     revision=revision,
                     keyless=access == Tenant.StorefrontAccess.OPEN_TO_ORIGINS,
-                    origins=frozenset(origins),
+                    origins=frozenset(origins or ()),
                     markets={},
                 )
-            if market_pk is not None and active:
-                currency, locale, locales, catalog, deletion, artifact = rest
-                tenants[pk].markets[market_slug] = MarketEntry(
-                    pk=market_pk,
-                    slug=market_slug,
-                    currency=currency,
-                    default_locale=locale,
-                    locales=tuple(dict.fromkeys([locale, *(locales or ())])),
-                    catalog_revision=catalog,
-                    deletion_revision=deletion,
-                    artifact_revision=artifact,
-                )
+            if active and market_active:
+                entry = _market_entry(*market)
+                tenants[pk].markets[entry.slug] = entry
+        known = tenants.values()
         self._by_pk = tenants
-        self._by_slug = {tenant.slug: tenant for tenant in tenants.values()}
-        self._open_origins = frozenset(
-            origin for tenant in tenants.values() if tenant.keyless for origin in tenant.origins
-        )
-        self._all_origins = frozenset(
-            origin for tenant in tenants.values() for origin in tenant.origins
-        )
+        self._by_slug = {tenant.slug: tenant for tenant in known}
+        self._open_origins = frozenset().union(*(one.origins for one in known if one.keyless))
+        self._all_origins = frozenset().union(*(one.origins for one in known))
+        self._revisions = revisions
         self._read_at = time.monotonic()
 
     def _read_key(self, digest: str) -> KeyEntry | None:
         row = (
             ApiKey.objects.live()
-            .filter(digest=digest, tenant__active=True)
+            .filter(digest=digest)
             .values_list(
                 "pk", "tenant_id", "tenant__slug", "name", "scopes", "expires_at",
                 "tenant__revision", "last_used_at",
@@ -219,9 +210,32 @@ class Directory:
             return
         self._used[entry.pk] = now
         try:
-            ApiKey.objects.mark_used(entry.pk, timezone.now(), interval=LAST_USED_INTERVAL)
-        except DatabaseError:
+            with transaction.atomic():  # a failure must not break the caller's transaction
+                ApiKey.objects.mark_used(entry.pk, timezone.now(), interval=LAST_USED_INTERVAL)
+        except DatabaseFailure:
             logger.warning("Could not note when key %s was used.", entry.pk)
+
+
+def _market_entry(
+    pk: int,
+    slug: str,
+    currency: str,
+    default_locale: str,
+    locales: list[str] | None,
+    catalog_revision: int,
+    deletion_revision: int,
+    artifact_revision: int,
+) -> MarketEntry:
+    return MarketEntry(
+        pk=pk,
+        slug=slug,
+        currency=currency,
+        default_locale=default_locale,
+        locales=tuple(dict.fromkeys([default_locale, *(locales or ())])),
+        catalog_revision=catalog_revision,
+        deletion_revision=deletion_revision,
+        artifact_revision=artifact_revision,
+    )
 
 
 @functools.cache
