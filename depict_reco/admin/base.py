@@ -1,0 +1,135 @@
+"""What every page of the app's admin has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import quote
+from django.db import models
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from depict_reco.admin.deletion import deleted_objects
+from depict_reco.admin.paginators import CappedPaginator
+
+FROM_DETAIL = "_from_detail"
+CONFIRMED = "_confirmed"
+_DELETED_AT_ONCE = 500
+
+
+class BaseAdmin(admin.ModelAdmin):
+    """No counting of big tables, and actions that stand on the page of one row as well."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    detail_actions: tuple[tuple[str, Any], ...] = ()
+    """Actions offered on the page of one row: their names, and the words on the buttons."""
+    kept_fields: tuple[str, ...] = ()
+    """Fields that are chosen when a row is added and stay as they are."""
+
+    @property
+    def media(self) -> Media:
+        return super().media + Media(css={"all": ["depict_reco/admin.css"]})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return fields if obj is None else (*fields, *self.kept_fields)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        return deleted_objects(objs, request)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {
+            "detail_actions": self.allowed_detail_actions(request),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "from_detail": FROM_DETAIL,
+            **(extra_context or {}),
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    def allowed_detail_actions(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        """The actions of ``detail_actions`` that this person may run."""
+        allowed = self.get_actions(request)
+        return [(name, label) for name, label in self.detail_actions if name in allowed]
+
+    def response_action(
+        self, request: HttpRequest, queryset: models.QuerySet[Any]
+    ) -> HttpResponse | None:
+        if (
+            request.POST.get("action") == "delete_selected"
+            and request.POST.get("select_across") == "1"
+            and queryset.order_by()[: _DELETED_AT_ONCE + 1].count() > _DELETED_AT_ONCE
+        ):
+            text = _("At most %(number)d rows can be deleted at once. Narrow the list first.")
+            self.message_user(request, text % {"number": _DELETED_AT_ONCE}, messages.ERROR)
+            return None
+        response = super().response_action(request, queryset)
+        pk = request.POST.get(FROM_DETAIL)
+        if pk and isinstance(response, HttpResponseRedirect):
+            return HttpResponseRedirect(self.change_url(pk))
+        return response
+
+    def change_url(self, pk: Any) -> str:
+        """Address of the page of one row."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[quote(pk)], current_app=self.admin_site.name)
+
+    def log_changes(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], message: str
+    ) -> None:
+        """Write into the history of each row."""
+        LogEntry.objects.log_actions(request.user.pk, queryset, CHANGE, message)
+
+    def ask(
+        self,
+        request: HttpRequest,
+        queryset: models.QuerySet[Any],
+        *,
+        action: str,
+        question: Any,
+        button: Any,
+        notes: tuple[Any, ...] = (),
+    ) -> TemplateResponse | None:
+        """Return a page that asks before an action is done, or None once the answer is yes."""
+        if request.POST.get(CONFIRMED) == "yes":
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": question,
+            "opts": self.opts,
+            "media": self.media,
+            "notes": notes,
+            "button": button,
+            "rows": queryset[:100],
+            "more": queryset.order_by()[:101].count() > 100,
+            "back": self.back_url(request),
+            "hidden": [
+                ("action", action),
+                ("index", "0"),
+                ("select_across", request.POST.get("select_across", "0")),
+                (FROM_DETAIL, request.POST.get(FROM_DETAIL, "")),
+                (CONFIRMED, "yes"),
+                *((ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)),
+            ],
+        }
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        return TemplateResponse(request, "admin/depict_reco/confirm.html", context)
+
+    def back_url(self, request: HttpRequest) -> str:
+        """Where an action was chosen."""
+        pk = request.POST.get(FROM_DETAIL)
+        return self.change_url(pk) if pk else request.get_full_path()

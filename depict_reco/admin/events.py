@@ -1,0 +1,89 @@
+"""Pages of events: read only, found by exact ids, newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from depict_reco.admin import links
+from depict_reco.admin.filters import MarketFilter, TextFilter
+from depict_reco.admin.readonly import ReadOnlyAdmin
+from depict_reco.admin.tables import money
+from depict_reco.models import Event, Market, Product
+
+
+class ProductFilter(TextFilter):
+    title = _("product id")
+    parameter_name = "product_id"
+
+
+class TransactionFilter(TextFilter):
+    title = _("transaction id")
+    parameter_name = "transaction_id"
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ["time", "type", "product", "quantity", "unit_price", "shopper",
+                    "transaction_id", "market"]  # fmt: skip
+    list_filter = [MarketFilter, "type", ProductFilter, TransactionFilter]
+    list_select_related = ["market__tenant"]
+    search_fields = ["session_id"]  # shows the box; get_search_results does the search
+    search_help_text = _("A whole session id or user id; or a product id, SKU or transaction id.")
+    sortable_by: list[str] = []
+    fieldsets = [
+        (None, {"fields": ["market", "type", "time", "received_at"]}),
+        (_("Shopper"), {"fields": ["session_id", "user_id"]}),
+        (_("Product"), {"fields": ["product_id", "sku", "product_page", "quantity",
+                                   ("price", "currency")]}),
+        (_("Order and origin"), {"fields": ["transaction_id", "recommendation_id",
+                                            "deduplication_id"]}),
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return super().get_queryset(request).select_related("market__tenant")
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """Newest first, by the index at hand: of time in a market, of arrival over all."""
+        return ["-time", "-pk"] if request.GET.get("market") else ["-pk"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look a term up as a shopper's id first, by index; then as any other id."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        markets = list(Market.objects.order_by().values_list("pk", flat=True))
+        shopper = queryset.filter(Q(session_id=term) | Q(user_id=term), market__in=markets)
+        if shopper.order_by().exists():
+            return shopper, False
+        return queryset.filter(Q(product_id=term) | Q(sku=term) | Q(transaction_id=term)), False
+
+    @admin.display(description=_("product"))
+    def product(self, event: Event) -> str:
+        return event.product_id or event.sku or "-"
+
+    @admin.display(description=_("unit price"))
+    def unit_price(self, event: Event) -> str:
+        return money(event.price, event.currency) or "-"
+
+    @admin.display(description=_("shopper"))
+    def shopper(self, event: Event) -> Any:
+        known = event.user_id or event.session_id
+        if not known:
+            return "-"
+        return links.link(links.list_url(Event, q=known), known)
+
+    @admin.display(description=_("in the catalogue"))
+    def product_page(self, event: Event) -> Any:
+        """The product as the catalogue has it now."""
+        products = Product.objects.filter(market=event.market_id)
+        found = products.filter(product_id=event.product_id).first() if event.product_id else None
+        if found is None and event.sku:
+            found = products.filter(sku=event.sku).first()
+        return links.page_link(found)
