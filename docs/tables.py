@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PLAIN_ARGUMENTS = {"tenant": "Slug of the tenant.", "market": "Slug of the market."}
+"""What goes without saying in a command's own help."""
 
 
 def settings_table() -> str:
@@ -112,11 +114,12 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
         )
         value = "" if action.nargs == 0 and action.option_strings else str(shown)
         if action.choices and not action.metavar:
-            value = "\\|".join(str(choice) for choice in action.choices)
+            value = "|".join(str(choice) for choice in action.choices)
         words = " ".join(filter(None, [", ".join(action.option_strings), value]))
         if not action.option_strings and action.nargs in ("?", "*"):
             words = f"[{words}]"
-        yield f"| `{words}` | {_cell(str(action.help or '').replace('%%', '%'))} |"
+        meaning = str(action.help or PLAIN_ARGUMENTS.get(action.dest, "")).replace("%%", "%")
+        yield f"| `{_cell(words)}` | {_cell(meaning)} |"
 
 
 def _first_sentence(parser: argparse.ArgumentParser) -> str:

@@ -1,0 +1,115 @@
+"""The wheel, installed into a new virtual environment with a new project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import depict_reco
+
+ROOT = Path(depict_reco.__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = """
+INSTALLED_APPS += ["rest_framework", "django_filters", "drf_spectacular", "depict_reco"]
+"""
+
+URLS = """
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("admin/", admin.site.urls), path("", include("depict_reco.urls"))]
+"""
+
+ASK = """
+import json, sys
+from django.test import Client
+from depict_reco.models import Market, Product
+
+market = Market.objects.get()
+for number in range(3):
+    Product.objects.create(
+        market=market, product_id=str(number), title=f"Cup {number}", price=5,
+        page_url=f"https://shop.example/{number}",
+    )
+answer = Client().post(
+    "/v2/recommend/products/products",
+    data={"tenant": "acme", "market": "se", "type": "checkout", "product_ids": ["1"]},
+    content_type="application/json",
+    headers={"X-API-KEY": KEY},
+)
+displays = answer.json()["displays"]
+print(json.dumps([answer.status_code, sorted(one["product_id"] for one in displays)]))
+"""
+
+
+def run(*command: object, folder: Path) -> str:
+    """Run a command away from this checkout; show what it said if it fails."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATABASE_URL", "PYTEST_ADDOPTS"}
+        and not name.startswith("COV_CORE")
+    }
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("depict_reco", "pyproject.toml", "README.md", "LICENSE"):
+        run("cp", "-R", ROOT / name, source / name, folder=folder)
+    run(sys.executable, "-m", "build", "--outdir", folder / "dist", source, folder=folder)
+    assert len(list((folder / "dist").glob("depict_reco-*.tar.gz"))) == 1
+    (wheel,) = (folder / "dist").glob("depict_reco-*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    metadata = f"depict_reco-{depict_reco.__version__}.dist-info/"
+    assert {name.split("/")[0] + "/" for name in names} == {"depict_reco/", metadata}
+    source = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "depict_reco").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in names if name.startswith("depict_reco/")} == source
+    assert {"depict_reco/py.typed", "depict_reco/migrations/0001_initial.py"} <= names
+
+
+def test_a_new_project_migrates_and_answers(wheel: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin/python"
+    run(python, "-m", "pip", "install", "--quiet", wheel, folder=tmp_path)
+    run(environment / "bin/django-admin", "startproject", "shop", folder=tmp_path)
+    project = tmp_path / "shop"
+    with (project / "shop/settings.py").open("a") as file:
+        file.write(SETTINGS)
+    (project / "shop/urls.py").write_text(URLS)
+    manage = (python, "-W", "error::DeprecationWarning:depict_reco", "manage.py")
+
+    run(*manage, "makemigrations", "--check", "--dry-run", folder=project)
+    run(*manage, "migrate", folder=project)
+    run(*manage, "reco_create_tenant", "acme", "--market", "se:SEK:sv-SE", folder=project)
+    key = run(*manage, "reco_api_keys", "create", "acme", folder=project).strip()
+    assert re.fullmatch(r"reco_\w+", key)
+    asked = run(*manage, "shell", "-c", ASK.replace("KEY", repr(key)), folder=project)
+    assert json.loads(asked.splitlines()[-1]) == [200, ["0", "2"]]
