@@ -106,7 +106,7 @@ class ProductRecord:
             elif value is None or isinstance(value, (bool, int, Decimal, Keep)):
                 continue
             else:
-                reason = _nested_problem(value)
+                reason = nested_problem(value)
                 if name == "category_ids" and any(not 0 < len(x) <= MAX_ID_LENGTH for x in value):
                     reason = f"an id is empty or longer than {MAX_ID_LENGTH} characters"
             if reason:
@@ -137,7 +137,8 @@ def text_problem(text: str) -> str:
     return ""
 
 
-def _nested_problem(value: object, depth: int = 0) -> str:
+def nested_problem(value: object, depth: int = 0) -> str:
+    """Say why a database cannot keep a JSON value; empty when every one can."""
     if isinstance(value, str):
         return text_problem(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -146,5 +147,5 @@ def _nested_problem(value: object, depth: int = 0) -> str:
         if depth >= _MAX_DEPTH:
             return f"is nested more than {_MAX_DEPTH} deep"
         parts = (*value.keys(), *value.values()) if isinstance(value, Mapping) else value
-        return next(filter(None, (_nested_problem(part, depth + 1) for part in parts)), "")
+        return next(filter(None, (nested_problem(part, depth + 1) for part in parts)), "")
     return ""
