@@ -31,7 +31,8 @@ def catalog_change(market_pk: int, *, deletes: bool = False) -> Iterator[int]:
 
 class CategoryQuerySet(models.QuerySet["Category"]):
     def delete(self) -> tuple[int, dict[str, int]]:
-        total, by_model = 0, {}
+        total = 0
+        by_model: dict[str, int] = {}
         for market_pk in set(self.order_by().values_list("market_id", flat=True)):
             with catalog_change(market_pk, deletes=True):
                 count, counts = super(CategoryQuerySet, self.filter(market=market_pk)).delete()
@@ -100,7 +101,8 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return changed
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        total, by_model = 0, {}
+        total = 0
+        by_model: dict[str, int] = {}
         for market_pk in set(self.order_by().values_list("market_id", flat=True)):
             with catalog_change(market_pk, deletes=True):
                 count, counts = super(ProductQuerySet, self.filter(market=market_pk)).delete()

@@ -75,7 +75,9 @@ class ContentModel:
     @classmethod
     def fit(cls, texts: Iterable[ProductText], *, count: int = 100) -> Self:
         """Index the texts of items 0, 1, 2, …"""
-        indptr, buckets, weights = [0], [], []
+        indptr = [0]
+        buckets: list[int] = []
+        weights: list[float] = []
         for text in texts:
             terms = terms_of(text)
             buckets.extend(terms)

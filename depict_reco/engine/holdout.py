@@ -90,7 +90,7 @@ def tune(
     return tuple(weights)
 
 
-def tuned_weights(model: ShopModel, split: Split, *, limit: int = 2000) -> Weights:
+def tuned_weights(model: ShopModel, split: Split, *, limit: int = 1000) -> Weights:
     """Learn the weights of a model that was fitted on ``split.train``.
 
     Only the older half of the held-out groups is used, so that the newer half can measure.

@@ -57,6 +57,10 @@ class FitOptions:
     regularisation: float = 100.0
     """Of the linear basket model."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
+    longest_session: int = 20
+    """Newest items of a session that are looked at."""
+    longest_basket: int = 200
+    """Newest items of a basket that are looked at."""
     recency: float = 1.5
     """Products of a request lose a factor e of their weight per this many steps back."""
 
@@ -146,6 +150,7 @@ class ShopModel:
 
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
+        asked, query = query, query[-self.options.longest_session :]
         steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
         recency = np.exp(-steps / np.float32(self.options.recency))
         parts = [
@@ -154,17 +159,18 @@ class ShopModel:
             self.together.scores_of(query, recency),
             self.content.neighbours.scores_of(query, recency),
         ]
-        return [without(part, query) for part in parts]
+        return [without(part, asked) for part in parts]
 
     def basket_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of BASKET_PARTS, without the items of the query."""
+        asked, query = query, query[-self.options.longest_basket :]
         parts = [
             self.baskets.scores_of(query),
             self.linear.scores_of(query),
-            self.sessions.scores(query),
+            self.sessions.scores(query[-self.options.longest_session :]),
             self.content.neighbours.scores_of(query),
         ]
-        return [without(part, query) for part in parts]
+        return [without(part, asked) for part in parts]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the model by name; with ``settings`` it is the whole model."""

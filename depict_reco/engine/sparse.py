@@ -36,6 +36,9 @@ class Scored:
         return Scored(self.items, self.scores * np.float32(weight / top))
 
 
+_DENSE = 4
+"""Adding into one slot per item beats sorting from about one value in this many items on."""
+
 EMPTY = Scored(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
 
 
@@ -57,6 +60,10 @@ def sum_by_item(items: Ints, scores: Floats) -> Scored:
     """Add up scores per item; ``items`` may repeat."""
     if len(items) == 0:
         return EMPTY
+    if len(items) * _DENSE > (size := int(items.max()) + 1):
+        sums = np.bincount(items, weights=scores, minlength=size)
+        found = np.flatnonzero(np.bincount(items, minlength=size))
+        return Scored(found.astype(np.int32), sums[found].astype(np.float32))
     order = np.argsort(items, kind="stable")
     ordered = items[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,8 @@ class _EventReader:
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._columns = (array("i"), array("b"), array("i"), array("i"), array("i"), array("d"))
+        # item, action, session, basket, shopper, time
+        self._columns: tuple[array[Any], ...] = tuple(array(code) for code in "ibiiid")
         self._sessions: dict[str, int] = {}
         self._baskets: dict[str, int] = {}
         self._shoppers: dict[str, int] = {}

@@ -1,0 +1,193 @@
+"""The sources of recommendations: each names item groups, best first, or has nothing to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depict_reco.engine.content import ProductText
+from depict_reco.engine.sparse import EMPTY, Scored, best, blend
+from depict_reco.serving.columns import ProductRow
+from depict_reco.serving.snapshots import MarketSnapshot
+
+Codes = NDArray[np.int32]
+
+_NO_CODES: Codes = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything that a source may look at."""
+
+    snapshot: MarketSnapshot
+    anchors: list[int]
+    """Codes of the products in the request, oldest first."""
+    history: list[int]
+    """Codes of what the shopper did before, oldest first."""
+    category: int | None
+    """Primary key of the category that the request names."""
+    allowed: NDArray[np.bool_]
+    """(n_codes,): what may be answered at all."""
+    limit: int
+
+    def items(self, codes: list[int]) -> NDArray[np.int32]:
+        """Return the model's items of some codes, without those it does not know."""
+        items = self.snapshot.item_of_code[np.asarray(codes, dtype=np.int64)]
+        return items[items >= 0]
+
+    def ranked(self, scored: Scored, extra: NDArray[np.bool_] | None = None) -> Codes:
+        """Return the codes of the best items that may be answered, best first."""
+        if not len(scored.items):
+            return _NO_CODES
+        codes = self.snapshot.code_of_item[scored.items]
+        keep = (codes >= 0) & (scored.scores > 0)
+        keep &= self.allowed[codes]
+        if extra is not None:
+            keep &= extra[codes]
+        found = best(Scored(codes[keep], scored.scores[keep]), self.limit)
+        return found.items.astype(np.int32)
+
+
+def substitutes(context: Context) -> Codes:
+    """What people look at instead, and what reads alike."""
+    model = context.snapshot.model
+    items = context.items(context.anchors)
+    if model is None or not len(items):
+        return _NO_CODES
+    return context.ranked(model.substitutes(items))
+
+
+def upsell(context: Context) -> Codes:
+    """Substitutes that cost more than the dearest product of the request."""
+    model = context.snapshot.model
+    items = context.items(context.anchors)
+    prices = context.snapshot.columns.prices
+    own = prices[np.asarray(context.anchors, dtype=np.int64)]
+    if model is None or not len(items) or np.isnan(own).all():
+        return _NO_CODES
+    return context.ranked(model.substitutes(items), prices > np.nanmax(own))
+
+
+def complements(context: Context) -> Codes:
+    """What is bought together with the products of the request."""
+    model = context.snapshot.model
+    items = context.items(context.anchors)
+    if model is None or not len(items):
+        return _NO_CODES
+    return context.ranked(model.complements(items))
+
+
+def sessions(context: Context) -> Codes:
+    """What people wanted next after the same products."""
+    model = context.snapshot.model
+    trail = list(dict.fromkeys([*context.history, *context.anchors][::-1]))[::-1]
+    items = context.items(trail)
+    if model is None or not len(items):
+        return _NO_CODES
+    return context.ranked(model.next_items(items))
+
+
+def content(context: Context) -> Codes:
+    """What reads alike; the only source that knows products newer than the model."""
+    model = context.snapshot.model
+    if model is None:
+        return _NO_CODES
+    parts = []
+    for code in context.anchors or context.history[-1:]:
+        item = context.snapshot.item_of_code[code]
+        scored = EMPTY
+        if item >= 0:
+            scored = model.content.neighbours.scores_of(np.array([item]))
+        parts.append(scored if len(scored.items) else _alike(context.snapshot, code))
+    return context.ranked(blend(parts))
+
+
+def trending(context: Context) -> Codes:
+    """What is on the rise: in the category asked for or that of the products, else anywhere."""
+    found = _in_category(context, context.snapshot.trending_rank)
+    return context.snapshot.trending_order if found is None else found
+
+
+def popular(context: Context) -> Codes:
+    """What most people want: in the category asked for, else anywhere."""
+    if context.category is not None:
+        found = _in_category(context, context.snapshot.catalogue_rank)
+        if found is not None:
+            return found
+    return context.snapshot.popular_order
+
+
+def newest(context: Context) -> Codes:
+    """What came last into the catalogue: of the category asked for, then of all."""
+    order = context.snapshot.newest_order
+    members = context.snapshot.columns.category_codes.get(context.category or 0)
+    if members is None:
+        return order
+    inside = np.isin(order, members)
+    return np.concatenate((order[inside], order[~inside]))
+
+
+def recently_viewed(context: Context) -> Codes:
+    """What this shopper dealt with, newest first."""
+    return np.array(list(dict.fromkeys(context.history[::-1])), dtype=np.int32)
+
+
+def catalogue(context: Context) -> Codes:
+    """Everything there is, popular products first, then new ones."""
+    return context.snapshot.catalogue_order
+
+
+SOURCES: dict[str, Callable[[Context], Codes]] = {
+    source.__name__: source
+    for source in (
+        substitutes, upsell, complements, sessions, content, trending, popular, newest,
+        recently_viewed, catalogue,
+    )
+}  # fmt: skip
+
+
+def _in_category(context: Context, rank: Codes) -> Codes | None:
+    """Return the products of the nearest category that can fill the answer, by their rank."""
+    columns = context.snapshot.columns
+    if context.category is not None:
+        nearest: tuple[int, ...] = (context.category,)
+    else:
+        codes = context.anchors or context.history
+        nearest = columns.categories_of[codes[-1]] if codes else ()
+    members: Codes | None = None
+    for category in nearest:
+        members = columns.category_codes.get(category)
+        if members is not None and int(context.allowed[members].sum()) >= context.limit:
+            break
+    if members is None:
+        return None
+    members = members[context.allowed[members]]
+    ordered: Codes = members[np.argsort(rank[members], kind="stable")]
+    return ordered
+
+
+def _alike(snapshot: MarketSnapshot, code: int) -> Scored:
+    """Score items by their likeness to a product that the model does not know."""
+    if snapshot.model is None:
+        return EMPTY
+    columns = snapshot.columns
+    row = columns.rows[columns.group_rows[columns.group_indptr[code]]]
+    names = {pk: name for name, pk in columns.category_pks.items()}
+    categories = tuple(names[pk] for pk in columns.categories_of[code])
+    return snapshot.model.content.scores_of_text(_text(row, categories))
+
+
+def _text(row: ProductRow, categories: tuple[str, ...]) -> ProductText:
+    return ProductText(
+        title=row.title,
+        brand=row.brand,
+        categories=categories,
+        attributes={
+            name: str(value)
+            for name, value in row.attributes.items()
+            if isinstance(value, str | int | float | bool)
+        },
+    )

@@ -1,0 +1,136 @@
+"""From a request to an answer: the one act that the API, the command and the pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from depict_reco.conf import settings
+from depict_reco.events.shoppers import recent_product_events
+from depict_reco.serving.candidates import SOURCES, Context
+from depict_reco.serving.encoding import to_json
+from depict_reco.serving.models import MAX_LIMIT
+from depict_reco.serving.requests import UNKNOWN_TYPE, Answer, RecommendRequest
+from depict_reco.serving.snapshots import MarketSnapshot, snapshot_book
+from depict_reco.serving.strategies import Strategy
+from depict_reco.serving.tracking import recommendation_ids
+from depict_reco.serving.types import TypeEntry, type_book
+from depict_reco.tenants.directory import directory
+
+_READS_HISTORY = frozenset({"sessions", "recently_viewed"})
+_CHUNK = 1024
+
+
+def recommend(request: RecommendRequest) -> Answer:
+    """Answer a request; an unknown tenant, market or type is an answer without displays."""
+    tenant = directory().tenant(request.tenant)
+    market = tenant.markets.get(request.market) if tenant else None
+    entry = type_book().find(tenant, market.pk, request.type) if tenant and market else None
+    if market is None or entry is None:
+        return Answer(
+            body=b'{"displays":[],"error":' + to_json(UNKNOWN_TYPE) + b"}", error=UNKNOWN_TYPE
+        )
+    snapshot = snapshot_book().get(market)
+    codes, sources = _rank(snapshot, entry, request)
+    rows: list[int] = snapshot.columns.shown[codes].tolist()
+    products = [snapshot.columns.rows[row] for row in rows]
+    ids = recommendation_ids(
+        [product.pk for product in products], type_pk=entry.pk, now=timezone.now()
+    )
+    displays = snapshot.displays.render(
+        rows,
+        ids,
+        locale=request.locale,
+        variants=request.variants,
+        logic=sources if request.debug else None,
+    )
+    return Answer(
+        body=b'{"displays":' + displays + b"}",
+        product_ids=tuple(product.product_id for product in products),
+        sources=tuple(sources),
+    )
+
+
+def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[str]) -> bytes:
+    """Return the displays of named products, in variant form; unknown and hidden ones are left out.
+
+    They carry recommendation ids of no type (0), since nobody recommended them.
+    """
+    owner = directory().tenant(tenant)
+    entry = owner.markets.get(market) if owner else None
+    if entry is None:
+        return b'{"displays":[]}'
+    snapshot = snapshot_book().get(entry)
+    columns = snapshot.columns
+    rows = [columns.row_of[name] for name in dict.fromkeys(product_ids) if name in columns.row_of]
+    rows = [at for at in rows if columns.rows[at].active and not columns.rows[at].hidden]
+    ids = recommendation_ids([columns.rows[at].pk for at in rows], type_pk=0, now=timezone.now())
+    return (
+        b'{"displays":' + snapshot.displays.render(rows, ids, locale=locale, variants=True) + b"}"
+    )
+
+
+def _rank(
+    snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest
+) -> tuple[list[int], list[str]]:
+    """Return the chosen item groups, best first, and the source of each."""
+    context = _context(snapshot, entry, request)
+    free = context.allowed.copy()
+    chosen: list[int] = []
+    sources: list[str] = []
+    for name in entry.chain:
+        found = SOURCES[name](context)
+        for start in range(0, len(found), _CHUNK):
+            part = found[start : start + _CHUNK]
+            part = part[free[part]][: context.limit - len(chosen)]
+            free[part] = False
+            chosen.extend(part.tolist())
+            sources.extend([name] * len(part))
+            if len(chosen) >= context.limit:
+                return chosen, sources
+    return chosen, sources
+
+
+def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:
+    columns = snapshot.columns
+    anchors = _codes(snapshot, request.product_ids)
+    allowed = columns.shown >= 0
+    allowed[anchors] = False
+    for category_id in entry.excluded_categories:
+        members = columns.category_codes.get(columns.category_pks.get(category_id, 0))
+        if members is not None:
+            allowed[members] = False
+    return Context(
+        snapshot=snapshot,
+        anchors=anchors,
+        history=_history(snapshot, entry, request),
+        category=columns.category_pks.get(request.category_id or ""),
+        allowed=allowed,
+        limit=min(request.limit or entry.default_limit, MAX_LIMIT),
+    )
+
+
+def _codes(snapshot: MarketSnapshot, names: Sequence[str]) -> list[int]:
+    """Return the item groups of products, each at its last place; unknown ones are skipped."""
+    found = (snapshot.columns.code_of(name) for name in names)
+    known = [code for code in found if code is not None]
+    return list(dict.fromkeys(known[::-1]))[::-1]
+
+
+def _history(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> list[int]:
+    """Return what the shopper dealt with, oldest first: one query, and none for other types."""
+    if entry.strategy == Strategy.COMPLEMENTS or _READS_HISTORY.isdisjoint(entry.chain):
+        return []
+    if not request.shopper_ids:
+        return []
+    try:
+        events = recent_product_events(
+            snapshot.market.pk, request.shopper_ids, settings.HISTORY_LENGTH
+        )
+    except DatabaseError:
+        # An answer without the shopper's history is better than none.
+        return []
+    names = [event.product_id or event.sku for event in reversed(events)]
+    return _codes(snapshot, names)

@@ -1,0 +1,185 @@
+"""What this process knows of a market: its catalogue, its model, and how they belong together.
+
+A snapshot never changes. When the catalogue or the model has, another one is put in its place
+between two requests, so that no answer mixes old and new.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from django.db import DatabaseError
+from numpy.typing import NDArray
+
+from depict_reco.artifacts.current import LoadedArtifact, load_current
+from depict_reco.catalog.models import Product
+from depict_reco.engine.model import ShopModel
+from depict_reco.serving.columns import Columns, ProductRow, read_rows
+from depict_reco.serving.displays import Displays
+from depict_reco.tenants.directory import MarketEntry
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSnapshot:
+    """A market at one moment."""
+
+    market: MarketEntry
+    columns: Columns
+    displays: Displays
+    artifact: LoadedArtifact | None
+    code_of_item: NDArray[np.int32]
+    """(n_items,): item group code of each item of the model; -1 where it is gone."""
+    item_of_code: NDArray[np.int32]
+    """(n_codes,): item of the model, -1 for what came after the training."""
+    popular_order: NDArray[np.int32]
+    """Codes with any popularity, the most popular first; the next two likewise."""
+    trending_order: NDArray[np.int32]
+    newest_order: NDArray[np.int32]
+    """All codes, newest first."""
+    catalogue_order: NDArray[np.int32]
+    """All codes: popular ones first, then the newest."""
+    catalogue_rank: NDArray[np.int32]
+    """(n_codes,): place of each code in ``catalogue_order``."""
+    trending_rank: NDArray[np.int32]
+    """(n_codes,): place among the trending ones, followed by all others as in the catalogue."""
+
+    @classmethod
+    def build(
+        cls,
+        market: MarketEntry,
+        columns: Columns,
+        artifact: LoadedArtifact | None,
+        *,
+        displays: Displays | None = None,
+    ) -> Self:
+        """Bring a catalogue and a model together."""
+        model = artifact.model if artifact else None
+        code_of_item, item_of_code = _mapping(columns, artifact)
+        popular, trending = _popularity(model, item_of_code)
+        age = -columns.first_seen
+        newest = np.lexsort((age,)).astype(np.int32)
+        catalogue = np.lexsort((age, -popular)).astype(np.int32)
+        rising = np.lexsort((age, -popular, -trending)).astype(np.int32)
+        return cls(
+            market=market,
+            columns=columns,
+            displays=displays or Displays(columns, market),
+            artifact=artifact,
+            code_of_item=code_of_item,
+            item_of_code=item_of_code,
+            popular_order=catalogue[popular[catalogue] > 0],
+            trending_order=rising[trending[rising] > 0],
+            newest_order=newest,
+            catalogue_order=catalogue,
+            catalogue_rank=_ranks(catalogue),
+            trending_rank=_ranks(rising),
+        )
+
+    @property
+    def model(self) -> ShopModel | None:
+        return self.artifact.model if self.artifact else None
+
+
+class SnapshotBook:
+    """The snapshots of all markets that this process was asked about."""
+
+    def __init__(self) -> None:
+        self._snapshots: dict[int, MarketSnapshot] = {}
+        self._locks: dict[int, threading.Lock] = {}
+
+    def get(self, market: MarketEntry) -> MarketSnapshot:
+        """Return the market's snapshot, brought up to date if anything changed.
+
+        One thread does that work; others are answered from the old snapshot meanwhile. Without
+        a database the old one stays.
+        """
+        snapshot = self._snapshots.get(market.pk)
+        if snapshot is not None and snapshot.market == market:
+            return snapshot
+        lock = self._locks.setdefault(market.pk, threading.Lock())
+        if not lock.acquire(blocking=snapshot is None):
+            return snapshot  # type: ignore[return-value]  # it did not block, so there is one
+        try:
+            snapshot = self._snapshots.get(market.pk)
+            if snapshot is None or snapshot.market != market:
+                snapshot = self._snapshots[market.pk] = _renewed(snapshot, market)
+        except DatabaseError:
+            if snapshot is None:
+                raise
+            logger.warning("The database does not answer; market %s stays as it was.", market.pk)
+        finally:
+            lock.release()
+        return snapshot
+
+
+@functools.cache
+def snapshot_book() -> SnapshotBook:
+    """Return the snapshots of this process."""
+    return SnapshotBook()
+
+
+def _renewed(old: MarketSnapshot | None, market: MarketEntry) -> MarketSnapshot:
+    """Return a snapshot of the market as it is now, read as sparingly as the old one allows."""
+    artifact = old.artifact if old else None
+    if old is None or old.market.artifact_revision != market.artifact_revision:
+        artifact = load_current(market.pk, known=artifact)
+    if old is None:
+        return MarketSnapshot.build(
+            market, Columns.build(read_rows(market.pk), market.pk), artifact
+        )
+    if old.market.catalog_revision == market.catalog_revision:
+        return MarketSnapshot.build(market, old.columns, artifact)
+    changed = read_rows(market.pk, since=old.market.catalog_revision)
+    if old.market.deletion_revision == market.deletion_revision:
+        columns = old.columns.patched(changed)
+        # An empty change may be one of categories, which are part of no product row.
+        if columns is not None and changed:
+            codes = {int(columns.codes[columns.row_of[row.product_id]]) for row in changed}
+            displays = old.displays.renewed(columns, codes)
+            return MarketSnapshot.build(market, columns, artifact, displays=displays)
+    rows: dict[int, ProductRow] = {row.pk: row for row in old.columns.rows}
+    rows.update((row.pk, row) for row in changed)
+    if old.market.deletion_revision != market.deletion_revision:
+        present = set(Product.objects.filter(market=market.pk).values_list("pk", flat=True))
+        rows = {pk: row for pk, row in rows.items() if pk in present}
+    ordered = [rows[pk] for pk in sorted(rows)]
+    return MarketSnapshot.build(market, Columns.build(ordered, market.pk), artifact)
+
+
+def _mapping(
+    columns: Columns, artifact: LoadedArtifact | None
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    item_ids = artifact.item_ids if artifact else []
+    find = columns.code_of_group.get
+    code_of_item = np.fromiter(
+        (find(item_id, -1) for item_id in item_ids), dtype=np.int32, count=len(item_ids)
+    )
+    item_of_code = np.full(len(columns.group_ids), -1, dtype=np.int32)
+    present = np.flatnonzero(code_of_item >= 0)
+    item_of_code[code_of_item[present]] = present
+    return code_of_item, item_of_code
+
+
+def _popularity(
+    model: ShopModel | None, item_of_code: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    popular = np.zeros(len(item_of_code), dtype=np.float32)
+    trending = np.zeros(len(item_of_code), dtype=np.float32)
+    if model is not None:
+        known = item_of_code >= 0
+        popular[known] = model.popularity.popular[item_of_code[known]]
+        trending[known] = model.popularity.trending[item_of_code[known]]
+    return popular, trending
+
+
+def _ranks(order: NDArray[np.int32]) -> NDArray[np.int32]:
+    ranks = np.empty(len(order), dtype=np.int32)
+    ranks[order] = np.arange(len(order), dtype=np.int32)
+    return ranks

@@ -1,0 +1,72 @@
+"""The recommendation types of a tenant, kept in this process until the tenant changes."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from depict_reco.serving.models import RecommendationType
+from depict_reco.serving.strategies import CHAINS
+from depict_reco.tenants.directory import TenantEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeEntry:
+    """An active recommendation type."""
+
+    pk: int
+    name: str
+    kind: str
+    market_pk: int | None
+    strategy: str
+    chain: tuple[str, ...]
+    excluded_categories: tuple[str, ...]
+    default_limit: int
+
+
+class TypeBook:
+    """The types of all tenants that this process was asked about."""
+
+    def __init__(self) -> None:
+        self._types: dict[int, tuple[int, tuple[TypeEntry, ...]]] = {}
+
+    def types_of(self, tenant: TenantEntry) -> tuple[TypeEntry, ...]:
+        """Return the active types of a tenant; one query after each change of the tenant."""
+        revision, types = self._types.get(tenant.pk, (None, ()))
+        if revision != tenant.revision:
+            types = tuple(_read(tenant.pk))
+            self._types[tenant.pk] = (tenant.revision, types)
+        return types
+
+    def find(self, tenant: TenantEntry, market_pk: int, name: str) -> TypeEntry | None:
+        """Return the type of this name; one of the market itself goes first."""
+        found = None
+        for entry in self.types_of(tenant):
+            if entry.name == name and entry.market_pk in (None, market_pk):
+                if entry.market_pk is not None:
+                    return entry
+                found = entry
+        return found
+
+
+def _read(tenant_pk: int) -> list[TypeEntry]:
+    rows = RecommendationType.objects.active().filter(tenant=tenant_pk).order_by("name", "pk")
+    return [
+        TypeEntry(
+            pk=row.pk,
+            name=row.name,
+            kind=row.kind,
+            market_pk=row.market_id,
+            strategy=row.strategy,
+            chain=tuple(row.parameters.get("chain") or CHAINS[row.strategy]),
+            excluded_categories=tuple(row.parameters.get("exclude_category_ids", ())),
+            default_limit=row.default_limit,
+        )
+        for row in rows
+    ]
+
+
+@functools.cache
+def type_book() -> TypeBook:
+    """Return the types known to this process."""
+    return TypeBook()
