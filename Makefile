@@ -35,7 +35,7 @@ format: install ## mend the form
 
 .PHONY: typecheck
 typecheck: install ## check the types
-	$(BIN)/mypy depict_reco
+	$(BIN)/mypy depict_reco example_project
 
 .PHONY: migrations
 migrations: install ## write missing migrations

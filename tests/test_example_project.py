@@ -328,7 +328,7 @@ def test_the_basket(client: Client) -> None:
     for product_id in ("03", "03", "04"):
         client.post("/uk/basket/change", {"product_id": product_id})
     answer = client.get("/uk/basket")
-    assert [(line["product"].product_id, line["quantity"]) for line in answer.context["lines"]] == [
+    assert [(line.product.product_id, line.quantity) for line in answer.context["lines"]] == [
         ("03", 2),
         ("04", 1),
     ]

@@ -38,4 +38,4 @@ class DemoState:
 
 
 def _path() -> Path:
-    return Path(settings.VAR_DIR) / "demo.json"
+    return Path(settings.VAR_DIR) / "demo.json"  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,19 @@ from example_project.shop.tiles import tile as draw_tile
 from example_project.shop.visit import Visit
 
 PER_PAGE = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasketLine:
+    """Some of one product."""
+
+    product: Product
+    card: Card
+    quantity: int
+
+    @property
+    def cost(self) -> Decimal:
+        return self.quantity * (self.product.current_price or Decimal(0))
 
 
 @require_safe
@@ -100,14 +114,11 @@ def basket(request: HttpRequest, market: str) -> HttpResponse:
         for product in Product.objects.filter(market=shop).with_ids(quantities)
     }
     lines = [
-        {"product": products[one], "card": _card(shop, products[one]), "quantity": quantity}
+        BasketLine(product=products[one], card=_card(shop, products[one]), quantity=quantity)
         for one, quantity in quantities.items()
         if one in products
     ]
-    total = sum(
-        (line["quantity"] * (line["product"].current_price or Decimal(0)) for line in lines),
-        Decimal(0),
-    )
+    total = sum((line.cost for line in lines), Decimal(0))
     placement = ask(
         request,
         market=shop,

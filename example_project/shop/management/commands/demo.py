@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import BaseCommand
 
 from depict_reco.models import ApiKey, CurrentArtifact, Market, Tenant
 from depict_reco.tenants.secrets import digest
@@ -37,14 +37,6 @@ MARKETS = {
     "fr": ("France", "fr-FR", "France"),
     "ie": ("Ireland", "en-IE", "EIRE"),
 }
-COLUMNS = (
-    "timestamp=InvoiceDate",
-    "transaction_id=InvoiceNo",
-    "product_id=StockCode",
-    "quantity=Quantity",
-    "price=UnitPrice",
-    "user_id=CustomerID",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +68,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
+        self.stderr.style_func = str  # progress, not errors
         url = f"http://localhost:{options['port']}"
         prepared = self._prepare(url)
         self._say(f"Ready after {time.monotonic() - started:.0f} seconds.")
@@ -128,10 +121,9 @@ class Command(BaseCommand):
                 self._run("reco_import_feed", TENANT, slug, str(feed(slug, url=url)), "--full")
         for slug, (_, _, country) in MARKETS.items():
             if slug not in trained:
-                mapping = [f"--map={column}" for column in COLUMNS]
                 source = str(DATA / "online_retail.csv.gz")
                 chosen = f"--filter=Country={country}"
-                self._run("reco_import_events", TENANT, slug, source, *mapping, chosen)
+                self._run("reco_import_events", TENANT, slug, source, chosen)
         for slug in MARKETS:
             if slug not in trained:
                 self._run("reco_train", TENANT, slug)
@@ -139,7 +131,7 @@ class Command(BaseCommand):
     def _run(self, command: str, *words: str) -> None:
         """Run a command as a person would, its report on standard error."""
         self._say(f"$ manage.py {' '.join([command, *words])}")
-        call_command(command, *words, stdout=OutputWrapper(self.stderr._out), stderr=self.stderr)
+        call_command(command, *words, stdout=self.stderr, stderr=self.stderr)
 
     def _serve(self, port: int) -> None:
         self._say(f"Serving http://localhost:{port}/ until Ctrl-C.")
@@ -148,7 +140,7 @@ class Command(BaseCommand):
         )
 
     def _say(self, text: str) -> None:
-        self.stderr.write(text, style_func=str)
+        self.stderr.write(text)
         self.stderr.flush()
 
 
@@ -180,7 +172,7 @@ def feed(market: str, *, url: str) -> Path:
     shipped = DATA / f"products_{market}.csv.gz"
     if url == FEED_URL:
         return shipped
-    moved = Path(settings.VAR_DIR) / shipped.name
+    moved = Path(settings.VAR_DIR) / shipped.name  # type: ignore[misc]
     moved.write_bytes(
         gzip.compress(
             gzip.decompress(shipped.read_bytes()).replace(FEED_URL.encode(), url.encode())
