@@ -1,0 +1,62 @@
+"""An event before it is stored: clean values, whoever sent it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+NO_SESSIONS = frozenset({"server"})
+"""Session and user ids that stand for no one: the client that renders on a server sends it."""
+
+NO_RECOMMENDATIONS = frozenset({"placeholder", "not_depict"})
+"""Recommendation ids of cards that no recommendation put there."""
+
+NO_PRODUCTS = frozenset({"placeholder", "DNT"})
+"""Product ids of cards without a product."""
+
+_DERIVED_PREFIX = "~"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """One thing that one shopper did; texts that are not known are empty."""
+
+    type: str
+    time: datetime
+    """With a zone."""
+    session_id: str = ""
+    user_id: str = ""
+    product_id: str = ""
+    sku: str = ""
+    quantity: int = 1
+    price: Decimal | None = None
+    """Of one piece."""
+    currency: str = ""
+    """Empty: the market's."""
+    transaction_id: str = ""
+    recommendation_id: str = ""
+    deduplication_id: str = ""
+    """Equal on every copy of one event; empty: derived from all the rest."""
+
+
+def derived_deduplication_id(event: NewEvent, *, position: str = "") -> str:
+    """Return an id that is equal for equal events, and like no id that a shop would give.
+
+    ``position`` takes the place of the time for events whose time is made up.
+    """
+    content = (
+        event.type,
+        position or str(event.time.timestamp()),
+        event.session_id,
+        event.user_id,
+        event.product_id,
+        event.sku,
+        event.transaction_id,
+        event.recommendation_id,
+        str(event.quantity),
+        "" if event.price is None else f"{event.price:.4f}",
+    )
+    digest = blake2b("\0".join(content).encode(), digest_size=15).hexdigest()
+    return _DERIVED_PREFIX + digest
