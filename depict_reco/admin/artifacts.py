@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from depict_reco.admin import links
 from depict_reco.admin.filters import MarketFilter
 from depict_reco.admin.readonly import ReadOnlyAdmin
-from depict_reco.admin.tables import mapping_table, text_of
+from depict_reco.admin.tables import mapping_table, moment, text_of
 from depict_reco.artifacts.publish import publish
 from depict_reco.exceptions import ArtifactError
 from depict_reco.models import Artifact, CurrentArtifact
@@ -25,7 +25,7 @@ _SHOWN_ELSEWHERE = {"accuracy", "files", "tenant", "market", "version", "model"}
 
 @admin.register(Artifact)
 class ArtifactAdmin(ReadOnlyAdmin):
-    list_display = ["version", "market", "served", "created_at", "products", "events", "size"]
+    list_display = ["version", "market", "served", "created_at", "products", "hits"]
     list_filter = [MarketFilter]
     list_select_related = ["market__tenant", "market__current_artifact"]
     search_fields = ["version__startswith", "market__slug", "market__tenant__slug"]
@@ -36,36 +36,47 @@ class ArtifactAdmin(ReadOnlyAdmin):
     detail_actions = (("publish", _("Serve this version")),)
     fieldsets = [
         (None, {"fields": ["market", "version", "served", "created_at", "run"]}),
-        (_("Measured accuracy"), {"fields": ["accuracy"]}),
-        (_("What it was made of"), {"fields": ["facts"]}),
-        (_("Model"), {"fields": ["settings_shown"]}),
-        (_("Files"), {"fields": ["path", "files"]}),
+        (_("Measured accuracy"), {"fields": ["accuracy"], "classes": ["reco-wide"]}),
+        (_("What it was made of"), {"fields": ["facts"], "classes": ["reco-wide"]}),
+        (_("Settings"), {"fields": ["settings_shown"], "classes": ["reco-wide", "collapse"]}),
+        (_("Files"), {"fields": ["path", "size", "files"], "classes": ["collapse"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Artifact]:
         related = ("market__tenant", "market__current_artifact", "training_run__market__tenant")
         return super().get_queryset(request).select_related(*related)
 
+    def is_sensible(self, action: str, row: Any) -> bool:
+        current = getattr(row.market, "current_artifact", None)
+        return current is None or current.artifact_id != row.pk
+
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("depict_reco.publish_artifact")
 
     @admin.display(description=_("served"))
     def served(self, artifact: Artifact) -> Any:
-        current = getattr(artifact.market, "current_artifact", None)
-        if current is None or current.artifact_id != artifact.pk:
+        if self.is_sensible("publish", artifact):
             return "-"
+        current = artifact.market.current_artifact
         return format_html(
             '<span class="reco-status reco-succeeded">{}</span>',
-            _now("served since %(when)s") % {"when": f"{current.published_at:%Y-%m-%d %H:%M}"},
+            _now("since %(when)s") % {"when": moment(current.published_at)},
         )
 
     @admin.display(description=_("products"))
     def products(self, artifact: Artifact) -> str:
         return text_of(artifact.manifest.get("products"))
 
-    @admin.display(description=_("events"))
-    def events(self, artifact: Artifact) -> str:
-        return text_of(artifact.manifest.get("events"))
+    @admin.display(description=_("hit rate at 20"))
+    def hits(self, artifact: Artifact) -> str:
+        """How often one of the first 20 was what the shopper took, per kind of question."""
+        accuracy = artifact.manifest.get("accuracy") or {}
+        rates = {
+            name: measured["hr@20"]
+            for name, measured in accuracy.items()
+            if isinstance(measured, dict) and "hr@20" in measured
+        }
+        return ", ".join(f"{name} {rate:.1%}" for name, rate in rates.items()) or "-"
 
     @admin.display(description=_("size"))
     def size(self, artifact: Artifact) -> str:

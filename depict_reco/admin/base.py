@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import quote, unquote
 from django.db import models
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,11 +16,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from depict_reco.admin.deletion import deleted_objects
-from depict_reco.admin.paginators import CappedPaginator
+from depict_reco.admin.media import select_media
+from depict_reco.admin.paginators import CappedPaginator, count_up_to
 
 FROM_DETAIL = "_from_detail"
 CONFIRMED = "_confirmed"
 _DELETED_AT_ONCE = 500
+_NAMED = 20
 
 
 class BaseAdmin(admin.ModelAdmin):
@@ -37,7 +39,8 @@ class BaseAdmin(admin.ModelAdmin):
 
     @property
     def media(self) -> Media:
-        return super().media + Media(css={"all": ["depict_reco/admin.css"]})
+        own = Media(css={"all": ["depict_reco/admin.css"]})
+        return super().media + select_media() + own
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
@@ -54,17 +57,26 @@ class BaseAdmin(admin.ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         context = {
-            "detail_actions": self.allowed_detail_actions(request),
+            "detail_actions": self.allowed_detail_actions(request, object_id),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
             "from_detail": FROM_DETAIL,
             **(extra_context or {}),
         }
         return super().change_view(request, object_id, form_url, context)
 
-    def allowed_detail_actions(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        """The actions of ``detail_actions`` that this person may run."""
-        allowed = self.get_actions(request)
-        return [(name, label) for name, label in self.detail_actions if name in allowed]
+    def allowed_detail_actions(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Return the actions of ``detail_actions`` that this person may run on this row."""
+        allowed = self.get_actions(request) if self.detail_actions else {}
+        row = self.get_object(request, unquote(object_id)) if allowed else None
+        return [
+            (name, label)
+            for name, label in self.detail_actions
+            if name in allowed and row is not None and self.is_sensible(name, row)
+        ]
+
+    def is_sensible(self, action: str, row: Any) -> bool:
+        """Whether an action would change anything about a row."""
+        return True
 
     def response_action(
         self, request: HttpRequest, queryset: models.QuerySet[Any]
@@ -72,7 +84,7 @@ class BaseAdmin(admin.ModelAdmin):
         if (
             request.POST.get("action") == "delete_selected"
             and request.POST.get("select_across") == "1"
-            and queryset.order_by()[: _DELETED_AT_ONCE + 1].count() > _DELETED_AT_ONCE
+            and count_up_to(queryset, _DELETED_AT_ONCE) > _DELETED_AT_ONCE
         ):
             text = _("At most %(number)d rows can be deleted at once. Narrow the list first.")
             self.message_user(request, text % {"number": _DELETED_AT_ONCE}, messages.ERROR)
@@ -114,8 +126,8 @@ class BaseAdmin(admin.ModelAdmin):
             "media": self.media,
             "notes": notes,
             "button": button,
-            "rows": queryset[:100],
-            "more": queryset.order_by()[:101].count() > 100,
+            "rows": queryset[:_NAMED],
+            "more": count_up_to(queryset, _NAMED) > _NAMED,
             "back": self.back_url(request),
             "hidden": [
                 ("action", action),

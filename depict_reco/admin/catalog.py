@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from depict_reco.admin import links
 from depict_reco.admin.bulk_changes import HIDE, RESTOCK, SELL_OUT, UNHIDE, BulkChange
 from depict_reco.admin.categories import CATEGORY_LOOKUP, InMarketForm
-from depict_reco.admin.fields import JsonField, ListField
+from depict_reco.admin.fields import JsonField, ListField, PriceField
 from depict_reco.admin.filters import CategoryFilter, MarketFilter, TextFilter
 from depict_reco.admin.lookups import LookupAdmin, LookupSelectMultiple
 from depict_reco.admin.tables import money
@@ -27,6 +30,10 @@ _TEXT_FIELDS = {"title", "description", "page_url"}
 class ProductForm(InMarketForm):
     additional_image_urls = ListField(
         label=_("Additional image URLs"), help_text=_("One per line.")
+    )
+    price = PriceField(label=_("Price"))
+    sale_price = PriceField(
+        label=_("Sale price"), help_text=_("Empty when the product is not on sale.")
     )
     attributes = JsonField(
         label=_("Custom attributes"),
@@ -76,7 +83,7 @@ class GroupFilter(TextFilter):
 class ProductAdmin(LookupAdmin):
     form = ProductForm
     list_display = ["thumbnail", "title", "product_id", "brand", "price_shown", "stock",
-                    "shown", "market", "updated_at"]  # fmt: skip
+                    "shown", "market", "updated"]  # fmt: skip
     list_display_links = ["thumbnail", "title"]
     list_filter = [MarketFilter, CategoryFilter, "in_stock", "hidden", "active", BrandFilter,
                    GroupFilter]  # fmt: skip
@@ -84,7 +91,7 @@ class ProductAdmin(LookupAdmin):
     search_fields = ["product_id__startswith", "sku__startswith", "title__icontains"]
     search_help_text = _("Words of the title, or the beginning of a product id or SKU.")
     ordering = ["-pk"]
-    sortable_by = ["title", "product_id", "brand", "price_shown", "updated_at"]
+    sortable_by = ["title", "product_id", "brand", "price_shown", "updated"]
     autocomplete_fields = ["market"]
     kept_fields = ("market", "product_id")
     readonly_fields = ["large_picture", "shop_page", "first_seen_at", "updated_at"]
@@ -110,6 +117,9 @@ class ProductAdmin(LookupAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
+        for name in ("title", "page_url", "image_url"):
+            if name in form.base_fields:
+                form.base_fields[name].widget = AdminTextInputWidget({"class": "vLargeTextField"})
         if "categories" in form.base_fields:
             market = None if obj is None else obj.market_id
             field = form.base_fields["categories"]
@@ -134,6 +144,9 @@ class ProductAdmin(LookupAdmin):
     def lookup_value(self, row: Product) -> str:
         return row.product_id
 
+    def is_sensible(self, action: str, row: Product) -> bool:
+        return row.hidden == (action == "unhide")
+
     @admin.display(description=_("picture"))
     def thumbnail(self, product: Product) -> Any:
         return links.picture(product.image_url, css_class="reco-thumbnail") or "-"
@@ -145,6 +158,10 @@ class ProductAdmin(LookupAdmin):
     @admin.display(description=_("in the shop"))
     def shop_page(self, product: Product) -> Any:
         return links.shop_link(product.page_url, _("Open the product's page")) or "-"
+
+    @admin.display(description=_("updated"), ordering="updated_at")
+    def updated(self, product: Product) -> str:
+        return str(localize(timezone.template_localtime(product.updated_at).date()))
 
     @admin.display(description=_("price"), ordering="price")
     def price_shown(self, product: Product) -> Any:
@@ -162,7 +179,7 @@ class ProductAdmin(LookupAdmin):
             return format_html('<span class="reco-off">{}</span>', _("sold out"))
         return _("in stock") if product.quantity is None else f"{product.quantity:,}"
 
-    @admin.display(description=_("recommendable"), boolean=True)
+    @admin.display(description=_("shown"), boolean=True)
     def shown(self, product: Product) -> bool:
         return product.active and not product.hidden and product.in_stock
 

@@ -58,7 +58,7 @@ def _is_below(category: Category | None, pk: int) -> bool:
 @admin.register(Category)
 class CategoryAdmin(LookupAdmin):
     form = CategoryForm
-    list_display = ["__str__", "category_id", "parent", "market", "products"]
+    list_display = ["__str__", "category_id", "parent", "market", "products_link"]
     list_filter = [MarketFilter]
     list_select_related = ["market__tenant", "parent"]
     search_fields = ["name", "category_id__startswith"]
@@ -67,8 +67,8 @@ class CategoryAdmin(LookupAdmin):
     sortable_by = ["category_id"]
     autocomplete_fields = ["market"]
     kept_fields = ("market", "category_id")
-    readonly_fields = ["branches", "products"]
-    fields = ["market", "category_id", "name", "parent", "page_url", "branches", "products"]
+    readonly_fields = ["branches", "products_link"]
+    fields = ["market", "category_id", "name", "parent", "page_url", "branches", "products_link"]
     lookup_ordering = ("name", "pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
@@ -90,7 +90,7 @@ class CategoryAdmin(LookupAdmin):
         return row.category_id
 
     @admin.display(description=_("products"))
-    def products(self, category: Category) -> Any:
+    def products_link(self, category: Category) -> Any:
         if category.pk is None:
             return "-"
         url = links.list_url(Product, market=category.market_id, categories=category.pk)

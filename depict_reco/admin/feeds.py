@@ -19,7 +19,7 @@ from depict_reco.admin.base import BaseAdmin
 from depict_reco.admin.fields import JsonField
 from depict_reco.admin.filters import MarketFilter, ParameterFilter
 from depict_reco.admin.readonly import ReadOnlyAdmin
-from depict_reco.admin.tables import rows_table, text_of
+from depict_reco.admin.tables import moment, rows_table, text_of
 from depict_reco.models import Feed, FeedRun
 
 _RUNS_SHOWN = 10
@@ -57,7 +57,7 @@ class FeedForm(forms.ModelForm):
 @admin.register(Feed)
 class FeedAdmin(BaseAdmin):
     form = FeedForm
-    list_display = ["name", "market", "source_shown", "format", "full", "active", "last_run"]
+    list_display = ["name", "market", "last_run", "source_shown", "active"]
     list_filter = [MarketFilter, "active"]
     list_select_related = ["market__tenant"]
     search_fields = ["name", "source", "market__slug", "market__tenant__slug"]
@@ -105,7 +105,7 @@ class FeedAdmin(BaseAdmin):
 
     @admin.display(description=_("source"))
     def source_shown(self, feed: Feed) -> str:
-        return feed.source if len(feed.source) <= 60 else f"{feed.source[:57]}…"
+        return feed.source if len(feed.source) <= 50 else f"{feed.source[:47]}…"
 
     @admin.display(description=_("last run"))
     def last_run(self, feed: Any) -> Any:
@@ -116,11 +116,11 @@ class FeedAdmin(BaseAdmin):
         if feed.run_rejected:
             rejected = _now("%(n)s rejected") % {"n": text_of(feed.run_rejected)}
         return format_html(
-            '<a href="{}"><span class="reco-status reco-{}">{}</span></a> {:%Y-%m-%d %H:%M} {}',
+            '<a href="{}"><span class="reco-status reco-{}">{}</span></a> {} {}',
             url,
             feed.run_status,
             FeedRun.Status(feed.run_status).label,
-            feed.run_started,
+            moment(feed.run_started),
             rejected,
         )
 
@@ -133,7 +133,7 @@ class FeedAdmin(BaseAdmin):
             [str(title) for title in (_("Started"), _("Status"), *_COUNT_TITLES)],
             [
                 [
-                    links.link(links.page_url(run), f"{run.started_at:%Y-%m-%d %H:%M}"),
+                    links.link(links.page_url(run), moment(run.started_at)),
                     status_badge(run),
                     *(getattr(run, name) for name in _COUNTS),
                 ]
@@ -202,7 +202,7 @@ class FeedRunAdmin(ReadOnlyAdmin):
         (None, {"fields": ["market", "feed_name", "source", "state", "message",
                            ("started_at", "finished_at", "took"), "full"]}),
         (_("Products"), {"fields": [_COUNTS]}),
-        (_("Rejected rows"), {"fields": ["rejections_shown"]}),
+        (_("Rejected rows"), {"fields": ["rejections_shown"], "classes": ["reco-wide"]}),
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FeedRun]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -48,10 +49,27 @@ class ListField(forms.CharField):
         return self.to_python(data) != (initial or [])
 
 
+class PriceField(forms.DecimalField):
+    """An amount without the zeros that the column adds: 2.95, not 2.9500."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            **{"required": False, "max_digits": 14, "decimal_places": 4, "min_value": 0, **kwargs}
+        )
+        self.widget.attrs["class"] = "vIntegerField"
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, Decimal):
+            return value
+        plain = f"{value.normalize():f}"
+        whole, _point, cents = plain.partition(".")
+        return f"{whole}.{cents:0<2}"
+
+
 class JsonField(forms.JSONField):
     """A JSON object, laid out for reading; says where the text is wrong."""
 
-    def __init__(self, *, rows: int = 8, **kwargs: Any) -> None:
+    def __init__(self, *, rows: int = 5, **kwargs: Any) -> None:
         kwargs.setdefault("required", False)
         kwargs["widget"] = forms.Textarea(
             attrs={"class": "vLargeTextField reco-json", "rows": rows, "spellcheck": "false"}

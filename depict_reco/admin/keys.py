@@ -85,6 +85,9 @@ class ApiKeyAdmin(BaseAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def is_sensible(self, action: str, row: Any) -> bool:
+        return row.revoked_at is None
+
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("depict_reco.change_apikey")
 

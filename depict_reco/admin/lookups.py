@@ -13,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, reverse
 
 from depict_reco.admin.base import BaseAdmin
+from depict_reco.admin.media import select_media
 
 SHOWN = 20
 
@@ -119,26 +120,3 @@ class LookupSelect(LookupMixin, forms.Select):
 
 class LookupSelectMultiple(LookupMixin, forms.SelectMultiple):
     """Several rows, searched."""
-
-
-def select_media() -> Media:
-    """Return the scripts and styles of Django's own search boxes."""
-    i18n = get_select2_language()
-    vendor = "admin/js/vendor"
-    language = (f"{vendor}/select2/i18n/{i18n}.js",) if i18n else ()
-    return Media(
-        js=(
-            f"{vendor}/jquery/jquery.min.js",
-            f"{vendor}/select2/select2.full.js",
-            *language,
-            "admin/js/jquery.init.js",
-            "admin/js/autocomplete.js",
-            "depict_reco/lookups.js",
-        ),
-        css={
-            "screen": (
-                f"{vendor}/select2/select2.css",
-                "admin/css/autocomplete.css",
-            )
-        },
-    )

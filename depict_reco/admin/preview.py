@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -15,8 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from depict_reco.admin import links
 from depict_reco.admin.lookups import LookupMixin, LookupSelect, LookupSelectMultiple
+from depict_reco.admin.tables import money
 from depict_reco.models import Category, Market, Product, RecommendationType
 from depict_reco.serving.models import MAX_LIMIT
+from depict_reco.serving.recommend import recommend
 from depict_reco.serving.requests import RecommendRequest
 
 _PRODUCTS_MAX = 50
@@ -85,16 +88,12 @@ class Card:
     title: str
     product_id: str
     picture: Any
-    price: Any
-    sale_price: Any
-    currency: str
+    price: str
+    old_price: str
+    """What it cost before; empty where it is not on sale."""
     source: str
     url: str
     """Of the product's page in the admin; empty where it is gone."""
-
-    @property
-    def on_sale(self) -> bool:
-        return self.sale_price not in (None, self.price)
 
 
 def preview_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -109,8 +108,6 @@ def preview_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -
     if market is not None:
         form = PreviewForm(_data(request, market), kind=kind, market=market)
         if form.is_valid():
-            from depict_reco.serving.recommend import recommend
-
             answer = recommend(_question(kind, market, form.cleaned_data))
     context = {
         **model_admin.admin_site.each_context(request),
@@ -170,10 +167,8 @@ def _asked(market: Market, form: PreviewForm) -> list[Card]:
             title=row.title,
             product_id=row.product_id,
             picture=links.picture(row.image_url, css_class="reco-picture"),
-            price=row.price,
-            sale_price=row.current_price,
-            currency=row.currency or market.currency,
             source="",
+            **_prices(row.price, row.sale_price, row.currency or market.currency),
             url=links.page_url(row),
         )
         for row in (found[i] for i in ids if i in found)
@@ -190,11 +185,23 @@ def _cards(market: Market, body: bytes) -> list[Card]:
             title=display.get("title") or product_id,
             product_id=product_id,
             picture=links.picture(display.get("image_url") or "", css_class="reco-picture"),
-            price=display.get("original_price"),
-            sale_price=display.get("sale_price"),
-            currency=display.get("currency") or market.currency,
             source=display.get("logic") or "",
+            **_prices(
+                _decimal(display.get("original_price")),
+                _decimal(display.get("sale_price")),
+                display.get("currency") or market.currency,
+            ),
             url=links.page_url(Product(pk=keys[product_id])) if product_id in keys else "",
         )
         for product_id, display in zip(ids, displays, strict=True)
     ]
+
+
+def _prices(price: Decimal | None, sale_price: Decimal | None, currency: str) -> dict[str, str]:
+    if sale_price is None or sale_price == price:
+        return {"price": money(price, currency), "old_price": ""}
+    return {"price": money(sale_price, currency), "old_price": money(price, currency)}
+
+
+def _decimal(number: float | None) -> Decimal | None:
+    return None if number is None else Decimal(str(number))

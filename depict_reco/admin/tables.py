@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import localize, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 _LIST_SHOWN = 20
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -21,6 +26,13 @@ def money(amount: Decimal | None, currency: str) -> str:
     exponent = amount.normalize().as_tuple().exponent
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return f"{number_format(amount, decimal_pos=decimals)} {currency}".strip()
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time as the admin writes times."""
+    if time is None:
+        return "-"
+    return str(localize(timezone.localtime(time) if timezone.is_aware(time) else time))
 
 
 def text_of(value: Any) -> str:
@@ -38,6 +50,8 @@ def text_of(value: Any) -> str:
         return f"{shown} …" if len(value) > _LIST_SHOWN else shown
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text_of(entry)}" for key, entry in value.items())
+    if isinstance(value, str) and _TIME.match(value) and (time := parse_datetime(value)):
+        return moment(time)
     return str(value)
 
 

@@ -17,7 +17,7 @@ from depict_reco.admin.fields import ListField
 from depict_reco.admin.filters import TenantFilter
 from depict_reco.admin.lookups import LookupAdmin
 from depict_reco.admin.paginators import COUNT_LIMIT, count_up_to
-from depict_reco.admin.tables import rows_table
+from depict_reco.admin.tables import moment, rows_table
 from depict_reco.models import (
     ApiKey,
     Event,
@@ -160,8 +160,10 @@ def _overview_row(market: Market) -> list[Any]:
         links.link(links.list_url(Product, market=market.pk), _up_to(products)),
         _up_to(products.recommendable()),
         "-" if run is None else links.link(links.page_url(run), run.get_status_display()),
-        "-" if event is None else f"{event.time:%Y-%m-%d %H:%M}",
-        _("none yet") if current is None else links.page_link(current.artifact),
+        moment(event.time if event else None),
+        _("none yet")
+        if current is None
+        else links.link(links.page_url(current.artifact), current.artifact.version),
     ]
 
 

@@ -43,7 +43,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         (None, {"fields": ["market", "state", "stage", "message", "versions"]}),
         (_("Times"), {"fields": [("started_at", "finished_at", "took"), "heartbeat_at", "worker"]}),
         (_("Read"), {"fields": [("events", "products")]}),
-        (_("Measured accuracy"), {"fields": ["metrics_shown"]}),
+        (_("Measured accuracy"), {"fields": ["metrics_shown"], "classes": ["reco-wide"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
