@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from depict_reco.artifacts.publish import prune as prune_artifacts
 from depict_reco.artifacts.publish import publish as publish_artifact
+from depict_reco.artifacts.publish import roll_back as roll_back_artifact  # noqa: F401
 from depict_reco.artifacts.publish import store_model
+from depict_reco.events.importing import EventProgress
+from depict_reco.events.importing import import_events as run_event_import
+from depict_reco.events.results import EventImportOptions, EventImportResult
+from depict_reco.feeds.importer import import_products, import_stored_feed
+from depict_reco.feeds.models import Feed, FeedFormat
+from depict_reco.feeds.results import ImportResult, ReportProgress
 from depict_reco.serving.defaults import add_default_types
 from depict_reco.signals import training_finished
 from depict_reco.tenants.models import Market, Tenant
@@ -137,3 +145,50 @@ def train_market(
     )
     training_finished.send_robust(sender=TrainingRun, run=run)
     return run
+
+
+def import_feed(
+    feed_or_source: Feed | str,
+    *,
+    market: Market | None = None,
+    feed_format: str = FeedFormat.AUTO,
+    mapping: Mapping[str, str] | None = None,
+    full: bool = False,
+    dry_run: bool = False,
+    report: ReportProgress | None = None,
+) -> ImportResult:
+    """Import a stored feed, or a file, address or standard input (``-``) into a market.
+
+    A stored feed brings its market, format, mapping and whether it is full along. The result
+    says what happened, also when the import failed.
+    """
+    if isinstance(feed_or_source, Feed):
+        return import_stored_feed(feed_or_source, dry_run=dry_run, report=report)
+    if market is None:
+        raise TypeError("import_feed() needs the market of a source that is not a stored feed")
+    return import_products(
+        market,
+        feed_or_source,
+        feed_format=feed_format,
+        mapping=mapping,
+        full=full,
+        dry_run=dry_run,
+        report=report,
+    )
+
+
+def import_events(
+    market: Market,
+    source: str | os.PathLike[str],
+    *,
+    options: EventImportOptions | None = None,
+    dry_run: bool = False,
+    progress: EventProgress = lambda done, size: None,
+) -> EventImportResult:
+    """Import a file of events into a market; ``-`` is standard input.
+
+    Can be killed at any moment and run again: what is stored is not stored twice. Raises
+    EventImportError when nothing of the file can be read, and its EventImportCutShortError,
+    with the result so far, when it ends too early.
+    """
+    return run_event_import(market, source, options=options, dry_run=dry_run, progress=progress)

@@ -47,12 +47,12 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[OpenedFile]:
         )
 
 
-def unpacked(stream: io.RawIOBase) -> BinaryIO:
+def unpacked(stream: io.RawIOBase | BinaryIO) -> BinaryIO:
     """Return a buffered stream of what a stream holds, gunzipped if it begins like gzip."""
     head = b""
     while len(head) < len(_GZIP_MAGIC) and (more := stream.read(len(_GZIP_MAGIC) - len(head))):
         head += more
-    whole = io.BufferedReader(_Rejoined(head, stream), 1 << 17)
+    whole = io.BufferedReader(Rejoined(head, stream), 1 << 17)
     if head == _GZIP_MAGIC:
         return io.BufferedReader(gzip.GzipFile(fileobj=whole), 1 << 17)
     return whole
@@ -76,10 +76,10 @@ class _Counted(io.RawIOBase):
         return count
 
 
-class _Rejoined(io.RawIOBase):
+class Rejoined(io.RawIOBase):
     """A stream whose first bytes were read already, with these bytes in front again."""
 
-    def __init__(self, head: bytes, rest: io.RawIOBase) -> None:
+    def __init__(self, head: bytes, rest: io.RawIOBase | BinaryIO) -> None:
         self._head, self._rest = head, rest
 
     def readable(self) -> bool:
@@ -90,4 +90,4 @@ class _Rejoined(io.RawIOBase):
             count = min(len(buffer), len(self._head))
             buffer[:count], self._head = self._head[:count], self._head[count:]
             return count
-        return self._rest.readinto(buffer)
+        return self._rest.readinto(buffer)  # type: ignore[union-attr]

@@ -113,6 +113,34 @@ class ProductRecord:
                 yield Problem(field=name, reason=reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryRecord:
+    """One category to be written; every field but the id may be left out (KEEP)."""
+
+    category_id: str
+    parent_id: str | Keep = KEEP
+    """Empty: the category is a root."""
+    name: str | Keep = KEEP
+    page_url: str | Keep = KEEP
+
+    def problems(self) -> list[Problem]:
+        """Return what keeps this record from being stored; empty when nothing does."""
+        found = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                reason = text_problem(value)
+                if field.name != "page_url" and len(value) > MAX_ID_LENGTH:
+                    reason = f"is longer than {MAX_ID_LENGTH} characters"
+                if reason:
+                    found.append(Problem(field=field.name, reason=reason))
+        if not self.category_id:
+            found.append(Problem(field="category_id", reason="is empty"))
+        if self.parent_id == self.category_id:
+            found.append(Problem(field="parent_id", reason="is the category itself"))
+        return found
+
+
 _FIELD_NAMES = tuple(field.name for field in fields(ProductRecord))
 _LIMITS = {
     "product_id": MAX_ID_LENGTH,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from depict_reco.catalog.categories import ensure_categories
 from depict_reco.catalog.models import Product, catalog_change
+from depict_reco.catalog.outcomes import RowOutcome, RowStatus, UpsertResult
 from depict_reco.catalog.records import KEEP, Problem, ProductRecord
 from depict_reco.conf import settings
 from depict_reco.tenants.models import Market
@@ -34,34 +34,7 @@ _PLAIN_FIELDS = (
 )
 _LARGEST_BATCH = 2000
 
-
-class RowStatus(enum.StrEnum):
-    """What became of one record."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowOutcome:
-    """What became of one record; ``pk`` is None for rejected rows and in a dry run's new ones."""
-
-    product_id: str
-    status: RowStatus
-    pk: int | None = None
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpsertResult:
-    """The outcomes of a batch, one per record, in the order of the records."""
-
-    outcomes: tuple[RowOutcome, ...]
-
-    def count(self, status: RowStatus) -> int:
-        return sum(1 for outcome in self.outcomes if outcome.status is status)
+__all__ = ["RowOutcome", "RowStatus", "UpsertResult", "deactivate_products", "upsert_products"]
 
 
 def upsert_products(
@@ -72,7 +45,7 @@ def upsert_products(
     Of two records with one id the first is taken and the second rejected. Each batch of
     ``IMPORT_BATCH_SIZE`` is one transaction, and one that changes nothing writes nothing.
     """
-    size = max(1, min(settings.IMPORT_BATCH_SIZE, _LARGEST_BATCH))
+    size = batch_size()
     outcomes: list[RowOutcome] = []
     seen: set[str] = set()
     for start in range(0, len(records), size):
@@ -83,7 +56,7 @@ def upsert_products(
 def deactivate_products(market: Market, pks: Iterable[int]) -> int:
     """Mark products as no longer in the feed; return how many were active until now."""
     missing, changed = list(pks), 0
-    size = max(1, min(settings.IMPORT_BATCH_SIZE, _LARGEST_BATCH))
+    size = batch_size()
     for start in range(0, len(missing), size):
         with catalog_change(market.pk) as revision:
             changed += Product.objects.filter(
@@ -132,6 +105,11 @@ def _upsert_batch(
         rejected[position] if position in rejected else plan.outcomes[record.product_id]
         for position, record in enumerate(records)
     ]
+
+
+def batch_size() -> int:
+    """Return how many rows are written in one transaction."""
+    return max(1, min(settings.IMPORT_BATCH_SIZE, _LARGEST_BATCH))
 
 
 def _rejection(record: ProductRecord, problems: Sequence[Problem]) -> RowOutcome:

@@ -59,6 +59,17 @@ class Feed(models.Model):
     def __str__(self) -> str:
         return f"{self.market}: {self.name}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("update_fields") is None:
+            self.etag = self.last_modified = ""  # it may be read in another way from now on
+        super().save(*args, **kwargs)
+
+    def remember(self, *, etag: str, last_modified: str) -> None:
+        """Keep what tells the version just imported, to ask for newer ones only."""
+        self.etag = etag if len(etag) <= 255 else ""
+        self.last_modified = last_modified if len(last_modified) <= 255 else ""
+        self.save(update_fields=["etag", "last_modified"])
+
 
 class FeedRunQuerySet(models.QuerySet["FeedRun"]):
     def newest_first(self) -> FeedRunQuerySet:
