@@ -89,7 +89,8 @@ def read(path: str) -> StoredArtifact:
             array = np.load(file, allow_pickle=False)
         except OSError as error:
             raise ArtifactBrokenError(f"{path}/{name}.npy cannot be read: {error}") from error
-        arrays[name] = array
+        # a plain view of the mapped memory: slicing numpy's memmap class costs much more
+        arrays[name] = array.view(np.ndarray)
     return StoredArtifact(arrays=arrays, manifest=manifest)
 
 

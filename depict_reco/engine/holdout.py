@@ -120,12 +120,19 @@ def measure(
 
 def accuracy(model: ShopModel, split: Split, *, limit: int = 2000) -> dict[str, dict[str, float]]:
     """Measure a model that was fitted on ``split.train`` on the newest held-out groups."""
-    sessions = _newer_half(split.sessions)
-    baskets = _newer_half(split.baskets)
+    sessions, baskets = measured_questions(split, limit)
     return {
-        "next": measure(list(next_questions(sessions, limit)), model.next_items, model.n_items),
-        "basket": measure(list(basket_questions(baskets, limit)), model.complements, model.n_items),
+        "next": measure(sessions, model.next_items, model.n_items),
+        "basket": measure(baskets, model.complements, model.n_items),
     }
+
+
+def measured_questions(
+    split: Split, limit: int
+) -> tuple[list[tuple[Ints, int]], list[tuple[Ints, int]]]:
+    """Return the questions of the newer half of the held-out sessions and baskets."""
+    sessions, baskets = _newer_half(split.sessions), _newer_half(split.baskets)
+    return list(next_questions(sessions, limit)), list(basket_questions(baskets, limit))
 
 
 def _newer_half(groups: Groups) -> Groups:

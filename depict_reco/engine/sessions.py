@@ -121,9 +121,9 @@ class SessionNeighbours:
         at, lengths = ragged_positions(self.session_indptr, neighbours)
         start = np.cumsum(lengths) - lengths
         distance = np.arange(len(at)) - np.repeat(start + match, lengths)
-        votes = np.repeat(similarity, lengths) * np.exp(
-            np.abs(distance) * np.float32(-1.0 / self.options.distance_decay)
-        )
+        farthest = int(lengths.max())
+        decay = np.exp(np.arange(farthest + 1, dtype=np.float32) / -self.options.distance_decay)
+        votes = np.repeat(similarity, lengths) * decay[np.abs(distance)]
         if self.options.forward != 1.0:
             votes = np.where(distance < 0, votes * np.float32(self.options.forward), votes)
         return sum_by_item(self.session_items[at], votes)

@@ -39,6 +39,9 @@ class Scored:
 _DENSE = 4
 """Adding into one slot per item beats sorting from about one value in this many items on."""
 
+_FEW = 16
+"""Up to so many items, comparing with each of them beats sorting."""
+
 EMPTY = Scored(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
 
 
@@ -84,7 +87,10 @@ def blend(parts: list[Scored]) -> Scored:
 
 def without(scored: Scored, items: Ints) -> Scored:
     """Return the scores without those of some items."""
-    keep = ~np.isin(scored.items, items)
+    if len(items) <= _FEW:
+        keep = (scored.items[:, None] != items).all(axis=1)
+    else:
+        keep = ~np.isin(scored.items, items)
     return Scored(scored.items[keep], scored.scores[keep])
 
 

@@ -76,7 +76,7 @@ def read_rows(market_pk: int, *, since: int | None = None) -> list[ProductRow]:
     ):
         members.setdefault(product, []).append(category)
     rows = products.order_by("pk").values_list(*_FIELDS).iterator(chunk_size=_CHUNK)
-    return [ProductRow(*row, categories=tuple(members.get(row[0], ()))) for row in rows]
+    return [ProductRow._make((*row, tuple(members.get(row[0], ())))) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
