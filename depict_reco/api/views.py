@@ -1,0 +1,217 @@
+"""The endpoints of the storefront."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar, NoReturn
+
+from django.db import transaction
+from django.http import HttpResponse
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from depict_reco.api import cors
+from depict_reco.api.authentication import configured_authenticators
+from depict_reco.api.errors import InvalidRequestError, error_response
+from depict_reco.api.fields import StrictSerializer
+from depict_reco.api.parsers import JSONBodyParser
+from depict_reco.api.permissions import MayAskStorefront
+from depict_reco.api.serializers import (
+    CategoryRecommendRequestSerializer,
+    GeneralRecommendRequestSerializer,
+    GetDisplaysRequestV3Serializer,
+    MerchantQuerySerializer,
+    RecommendForManyRequestSerializer,
+    RecommendRequestSerializer,
+    RecommendRequestV3Serializer,
+    TenantQuerySerializer,
+    recommend_request,
+)
+from depict_reco.serving.recommend import displays_of, recommend
+from depict_reco.serving.types import type_book
+from depict_reco.tenants.directory import TenantEntry, directory
+from depict_reco.tenants.models import ApiKey
+
+
+class StorefrontView(APIView):
+    """Base of the storefront's endpoints.
+
+    It stands apart from the project's REST_FRAMEWORK settings: what these endpoints speak is
+    fixed by the contract. A caller is known, and let in, before its body is looked at.
+    """
+
+    key_scope: ClassVar[str] = ApiKey.Scope.RECOMMEND
+    serializer: ClassVar[StrictSerializer]
+    """What a request must look like; one instance for all of them."""
+
+    permission_classes = (MayAskStorefront,)
+    parser_classes = (JSONBodyParser,)
+    throttle_classes = ()
+    versioning_class = None
+    metadata_class = None
+
+    tenant: TenantEntry | None = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # a project with ATOMIC_REQUESTS would open a transaction for nothing
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return configured_authenticators()
+
+    def get_exception_handler(self) -> Any:
+        return error_response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            self.http_method_not_allowed(request)
+        if method != "options":
+            self.perform_authentication(request)
+            self.check_permissions(request)
+            self.check_throttles(request)
+
+    def options(  # type: ignore[override]
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        response = cors.preflight(request)
+        response.headers["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        response.headers["Cache-Control"] = "private, no-store"
+        cors.allow_origin(response, request, tenant=self.tenant)
+        return response
+
+    def raise_uncaught_exception(self, exc: Exception) -> NoReturn:
+        raise exc
+
+    def read_body(self, request: Request) -> dict[str, Any]:
+        """Return the valid body of a request."""
+        return self._validated(JSONBodyParser().parse(request._request), within="body")
+
+    def read_query(self, request: Request) -> dict[str, Any]:
+        """Return the valid query parameters of a request."""
+        return self._validated(dict(request.query_params.items()), within="query")
+
+    def _validated(self, data: Any, *, within: str) -> dict[str, Any]:
+        try:
+            return self.serializer.run_validation(data)
+        except ValidationError as error:
+            raise InvalidRequestError.from_validation(error, within=within) from None
+
+    def enter(self, request: Request, slug: str) -> TenantEntry:
+        """Return the tenant that a request is about; raise unless its caller may ask."""
+        self.check_object_permissions(request, slug)
+        tenant = directory().tenant(slug)
+        if tenant is None:
+            raise PermissionDenied("The shop of this API key is closed.")
+        self.tenant = tenant
+        return tenant
+
+
+class RecommendView(StorefrontView):
+    """Base of the recommend endpoints, which differ in their bodies alone."""
+
+    variants: ClassVar[bool] = False
+
+    def post(self, request: Request) -> HttpResponse:
+        values = self.read_body(request)
+        question = recommend_request(values, variants=self.variants, debug=_wants_debug(request))
+        self.enter(request, question.tenant)
+        return _json(recommend(question).body)
+
+
+class RecommendForUserView(RecommendView):
+    """``POST /v2/recommend/products/general``"""
+
+    serializer = GeneralRecommendRequestSerializer()
+
+
+class RecommendForProductView(RecommendView):
+    """``POST /v2/recommend/products/product``"""
+
+    serializer = RecommendRequestSerializer()
+
+
+class RecommendForCategoryView(RecommendView):
+    """``POST /v2/recommend/products/category``"""
+
+    serializer = CategoryRecommendRequestSerializer()
+
+
+class RecommendForProductsView(RecommendView):
+    """``POST /v2/recommend/products/products``"""
+
+    serializer = RecommendForManyRequestSerializer()
+
+
+class RecommendV3View(RecommendView):
+    """``POST /v3/recommend/products``"""
+
+    serializer = RecommendRequestV3Serializer()
+    variants = True
+
+
+class SurfacesView(StorefrontView):
+    """``GET /v2/recommend/surfaces``: the types that a shop can ask for."""
+
+    serializer = TenantQuerySerializer()
+
+    def get(self, request: Request) -> HttpResponse:
+        tenant = self.enter(request, self.read_query(request)["tenant"])
+        kinds = {entry.name: entry.kind for entry in type_book().types_of(tenant)}
+        surfaces = [{"name": name, "kind": kind} for name, kind in kinds.items()]
+        return _json(json.dumps(surfaces).encode())
+
+
+class GetDisplaysView(StorefrontView):
+    """``POST /v3/get-displays``: displays of products that the caller names."""
+
+    serializer = GetDisplaysRequestV3Serializer()
+
+    def post(self, request: Request) -> HttpResponse:
+        values = self.read_body(request)
+        tenant = self.enter(request, values["merchant"])
+        body = displays_of(
+            tenant=tenant.slug,
+            market=values["market"],
+            locale=values["locale"],
+            product_ids=values["product_ids"],
+        )
+        return _json(body)
+
+
+class MarketsView(StorefrontView):
+    """``GET /v3/markets``: the keys of a shop's markets."""
+
+    serializer = MerchantQuerySerializer()
+
+    def get(self, request: Request) -> HttpResponse:
+        tenant = self.enter(request, self.read_query(request)["merchant"])
+        return _json(json.dumps({"markets": list(tenant.markets)}).encode())
+
+
+class LocalesView(StorefrontView):
+    """``GET /v3/locales``: the locales of all of a shop's markets."""
+
+    serializer = MerchantQuerySerializer()
+
+    def get(self, request: Request) -> HttpResponse:
+        tenant = self.enter(request, self.read_query(request)["merchant"])
+        markets = tenant.markets.values()
+        locales = dict.fromkeys(locale for market in markets for locale in market.locales)
+        return _json(json.dumps({"locales": list(locales)}).encode())
+
+
+def _json(body: bytes) -> HttpResponse:
+    return HttpResponse(body, content_type="application/json")
+
+
+def _wants_debug(request: Request) -> bool:
+    return request.META.get("HTTP_X_DEBUG", "").lower() == "true"
