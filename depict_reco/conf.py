@@ -39,6 +39,9 @@ class Settings:
     MAX_BODY_BYTES: int = 1_048_576
     """Largest request body that the storefront endpoints read, in bytes; more is answered 413."""
 
+    MANAGEMENT_MAX_BODY_BYTES: int = 16_777_216
+    """Largest request body that the management API reads, in bytes; more is answered 413."""
+
     HISTORY_LENGTH: int = 50
     """Newest events of a shopper that a recommendation looks at."""
 

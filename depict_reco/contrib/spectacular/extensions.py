@@ -1,0 +1,179 @@
+"""Extensions of drf-spectacular; importing them is enough, also for a project's own document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiViewExtension,
+)
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+)
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from depict_reco.api.authentication import KEY_HEADER, KEY_PARAMETER
+from depict_reco.api.fields import (
+    StrictDictField,
+    StrictIntegerField,
+    StrictListField,
+    StrictStringField,
+)
+from depict_reco.api.management.schema import ErrorSerializer
+from depict_reco.contrib.spectacular.storefront import OPERATIONS, Operation, component
+
+
+class QueryKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "depict_reco.api.authentication.QueryKeyAuthentication"
+    name = "APIKeyQuery"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "query", "name": KEY_PARAMETER}
+
+
+class HeaderKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "depict_reco.api.authentication.HeaderKeyAuthentication"
+    name = "APIKeyHeader"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "header", "name": KEY_HEADER}
+
+
+class CookieKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "depict_reco.api.authentication.CookieKeyAuthentication"
+    name = "APIKeyCookie"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": KEY_HEADER}
+
+
+class StrictSerializerExtension(OpenApiSerializerExtension):
+    """Strict serializers accept what a JSON Schema accepts; this is that schema."""
+
+    target_class = "depict_reco.api.fields.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        fields = self.target.fields
+        return {
+            "type": "object",
+            "title": type(self.target).__name__.removesuffix("Serializer"),
+            "properties": {name: _property(name, field) for name, field in fields.items()},
+            "required": [name for name, field in fields.items() if field.required],
+            # where unknown fields are let pass, there is still no reason to send any
+            "additionalProperties": False,
+        }
+
+
+def _property(name: str, field: serializers.Field) -> dict[str, Any]:
+    schema = _schema_of(field)
+    if field.allow_null:
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    schema["title"] = name.replace("_", " ").title()
+    if field.help_text:
+        schema["description"] = str(field.help_text)
+    if field.default is not empty and not field.required:
+        schema["default"] = field.default() if callable(field.default) else field.default
+    return schema
+
+
+def _schema_of(field: serializers.Field) -> dict[str, Any]:
+    match field:
+        case StrictStringField():
+            return {"type": "string", **_bounds(minLength=field.min_length)}
+        case StrictIntegerField():
+            bounds = _bounds(minimum=field.min_value, maximum=field.max_value)
+            return {"type": "integer", **bounds}
+        case StrictListField():
+            bounds = _bounds(minItems=field.min_length, maxItems=field.max_length)
+            return {"type": "array", "items": _schema_of(field.child), **bounds}
+        case StrictDictField():
+            return {"type": "object", "additionalProperties": _schema_of(field.child)}
+    raise TypeError(f"{type(field).__name__} has no schema")
+
+
+def _bounds(**limits: int | None) -> dict[str, int]:
+    return {name: limit for name, limit in limits.items() if limit}
+
+
+class StorefrontSchema(AutoSchema):
+    """Tells what the table of operations has for a view."""
+
+    view: Any
+
+    @property
+    def _operation(self) -> Operation:
+        return OPERATIONS[type(self.view).__name__]
+
+    def get_operation_id(self) -> str:
+        return self._operation.id
+
+    def get_tags(self) -> list[str]:
+        return [self._operation.tag]
+
+    def get_summary(self) -> str:
+        return self._operation.summary
+
+    def get_description(self) -> str:  # type: ignore[override]
+        return self._operation.description
+
+    def get_request_serializer(self) -> Any:
+        return self.view.serializer
+
+    def get_override_parameters(self) -> list[Any]:
+        if self.method == "GET":
+            return [
+                OpenApiParameter(name, str, required=True, description=str(field.help_text))
+                for name, field in self.view.serializer.fields.items()
+            ]
+        if self._operation.tag.startswith("Recommendations"):
+            return [_REFERER]
+        return []
+
+    def get_response_serializers(self) -> Any:
+        answers = {
+            200: OpenApiResponse(self._operation.answer, description="Successful Response"),
+            **_REFUSALS,
+        }
+        if self.method == "POST":
+            answers[413] = OpenApiResponse(ErrorSerializer, description="The body is too large.")
+        return answers
+
+    def get_examples(self) -> list[OpenApiExample]:
+        example = self._operation.example
+        if example is None:
+            return []
+        return [OpenApiExample("answer", value=example, response_only=True, status_codes=["200"])]
+
+
+_REFERER = OpenApiParameter(
+    "referer",
+    str,
+    OpenApiParameter.HEADER,
+    description="The page; its origin counts where the header Origin is absent.",
+)
+_REFUSALS = {
+    401: OpenApiResponse(ErrorSerializer, description="No key, or not a valid one."),
+    403: OpenApiResponse(ErrorSerializer, description="The key of another shop, or a closed shop."),
+    422: OpenApiResponse(component("HTTPValidationError"), description="Validation Error"),
+    503: OpenApiResponse(ErrorSerializer, description="The database does not answer."),
+}
+
+
+class StorefrontExtension(OpenApiViewExtension):
+    """The storefront's views answer bytes that serving has made; this says what is in them."""
+
+    target_class = "depict_reco.api.views.StorefrontView"
+    match_subclasses = True
+
+    def view_replacement(self) -> type:
+        view = self.target
+        if view.__name__ not in OPERATIONS:
+            return view
+        return type(view.__name__, (view,), {"schema": StorefrontSchema()})
