@@ -31,7 +31,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
     search_fields = ["version__startswith", "market__slug", "market__tenant__slug"]
     search_help_text = _("The beginning of a version, or part of a market or tenant.")
     ordering = ["-pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     actions = ["publish"]
     detail_actions = (("publish", _("Serve this version")),)
     fieldsets = [
@@ -141,7 +141,7 @@ class ArtifactAdmin(ReadOnlyAdmin):
     ) -> HttpResponse | None:
         back = current is not None and artifact.pk < current.artifact_id
         question = _("Roll back to this version?") if back else _("Publish this version?")
-        notes = [_("Its files are verified first; serving goes on meanwhile.")]
+        notes: list[Any] = [_("Its files are verified first; serving goes on meanwhile.")]
         if current is not None:
             text = _now("%(market)s is answered from %(version)s now; it is kept.")
             facts = {"market": artifact.market, "version": current.artifact.version}

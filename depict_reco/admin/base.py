@@ -79,7 +79,7 @@ class BaseAdmin(admin.ModelAdmin):
         return True
 
     def response_action(
-        self, request: HttpRequest, queryset: models.QuerySet[Any]
+        self, request: HttpRequest, queryset: models.QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
         if (
             request.POST.get("action") == "delete_selected"
@@ -89,7 +89,7 @@ class BaseAdmin(admin.ModelAdmin):
             text = _("At most %(number)d rows can be deleted at once. Narrow the list first.")
             self.message_user(request, text % {"number": _DELETED_AT_ONCE}, messages.ERROR)
             return None
-        response = super().response_action(request, queryset)
+        response = super().response_action(request, queryset, *args, **kwargs)
         pk = request.POST.get(FROM_DETAIL)
         if pk and isinstance(response, HttpResponseRedirect):
             return HttpResponseRedirect(self.change_url(pk))
@@ -104,7 +104,8 @@ class BaseAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: models.QuerySet[Any], message: str
     ) -> None:
         """Write into the history of each row."""
-        LogEntry.objects.log_actions(request.user.pk, queryset, CHANGE, message)
+        user: Any = request.user
+        LogEntry.objects.log_actions(user.pk, queryset, CHANGE, message)
 
     def ask(
         self,
@@ -138,7 +139,7 @@ class BaseAdmin(admin.ModelAdmin):
                 *((ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)),
             ],
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/depict_reco/confirm.html", context)
 
     def back_url(self, request: HttpRequest) -> str:

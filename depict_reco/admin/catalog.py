@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +20,7 @@ from depict_reco.admin.categories import CATEGORY_LOOKUP, InMarketForm
 from depict_reco.admin.fields import JsonField, ListField, PriceField
 from depict_reco.admin.filters import CategoryFilter, MarketFilter, TextFilter
 from depict_reco.admin.lookups import LookupAdmin, LookupSelectMultiple
-from depict_reco.admin.tables import money
+from depict_reco.admin.tables import day, money
 from depict_reco.models import Product
 
 _TEXT_FIELDS = {"title", "description", "page_url"}
@@ -115,8 +114,10 @@ class ProductAdmin(LookupAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         return super().get_queryset(request).select_related("market__tenant")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
         for name in ("title", "page_url", "image_url"):
             if name in form.base_fields:
                 form.base_fields[name].widget = AdminTextInputWidget({"class": "vLargeTextField"})
@@ -161,7 +162,7 @@ class ProductAdmin(LookupAdmin):
 
     @admin.display(description=_("updated"), ordering="updated_at")
     def updated(self, product: Product) -> str:
-        return str(localize(timezone.template_localtime(product.updated_at).date()))
+        return day(product.updated_at)
 
     @admin.display(description=_("price"), ordering="price")
     def price_shown(self, product: Product) -> Any:
@@ -200,7 +201,7 @@ class ProductAdmin(LookupAdmin):
         return self._change(request, queryset, SELL_OUT)
 
     def _change(
-        self, request: HttpRequest, queryset: QuerySet[Any], change: BulkChange
+        self, request: HttpRequest, queryset: Any, change: BulkChange
     ) -> HttpResponse | None:
         """Change what is not so yet; a choice over all pages is asked about first."""
         changing = queryset.exclude(**change.fields)

@@ -34,7 +34,7 @@ class EventAdmin(ReadOnlyAdmin):
     list_select_related = ["market__tenant"]
     search_fields = ["session_id"]  # shows the box; get_search_results does the search
     search_help_text = _("A whole session id or user id; or a product id, SKU or transaction id.")
-    sortable_by: list[str] = []
+    sortable_by = ()
     fieldsets = [
         (None, {"fields": ["market", "type", "time", "received_at"]}),
         (_("Shopper"), {"fields": ["session_id", "user_id"]}),
@@ -47,9 +47,9 @@ class EventAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         return super().get_queryset(request).select_related("market__tenant")
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Newest first, by the index at hand: of time in a market, of arrival over all."""
-        return ["-time", "-pk"] if request.GET.get("market") else ["-pk"]
+        return ("-time", "-pk") if request.GET.get("market") else ("-pk",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -20,6 +20,7 @@ from depict_reco.admin.fields import JsonField
 from depict_reco.admin.filters import MarketFilter, ParameterFilter
 from depict_reco.admin.readonly import ReadOnlyAdmin
 from depict_reco.admin.tables import moment, rows_table, text_of
+from depict_reco.feeds.download import without_password
 from depict_reco.models import Feed, FeedRun
 
 _RUNS_SHOWN = 10
@@ -66,16 +67,19 @@ class FeedAdmin(BaseAdmin):
     sortable_by = ["name"]
     autocomplete_fields = ["market"]
     kept_fields = ("market",)
-    readonly_fields = ["runs_shown"]
+    readonly_fields = ["runs_shown", "source_shown"]
     actions = ["run_now"]
     detail_actions = (("run_now", _("Run now")),)
 
     def get_fields(self, request: HttpRequest, obj: Feed | None = None) -> Any:
-        fields = ["market", "name", "source", "format", "mapping", "full", "active"]
+        source = "source" if self.has_change_permission(request, obj) else "source_shown"
+        fields = ["market", "name", source, "format", "mapping", "full", "active"]
         return fields if obj is None else [*fields, "runs_shown"]
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
         form.local_files = request.user.is_superuser  # type: ignore[attr-defined]
         if "source" in form.base_fields:
             form.base_fields["source"].widget = forms.TextInput(attrs={"class": "vLargeTextField"})
@@ -105,7 +109,9 @@ class FeedAdmin(BaseAdmin):
 
     @admin.display(description=_("source"))
     def source_shown(self, feed: Feed) -> str:
-        return feed.source if len(feed.source) <= 50 else f"{feed.source[:47]}…"
+        """The address without its password, and not too long."""
+        source = without_password(feed.source)
+        return source if len(source) <= 50 else f"{source[:47]}…"
 
     @admin.display(description=_("last run"))
     def last_run(self, feed: Any) -> Any:
@@ -152,7 +158,10 @@ class FeedAdmin(BaseAdmin):
         market = feed.market
         try:
             start_command(
-                "reco_import_feed", market.tenant.slug, market.slug, options=("--feed", feed.name)
+                "reco_import_feed",
+                market.tenant.slug,
+                market.slug,
+                options=(f"--feed={feed.name}",),
             )
         except CannotStartError as error:
             self.message_user(request, str(error), messages.ERROR)
@@ -197,7 +206,7 @@ class FeedRunAdmin(ReadOnlyAdmin):
     list_filter = [MarketFilter, FeedFilter, "status"]
     list_select_related = ["market__tenant", "feed"]
     ordering = ["-pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     fieldsets = [
         (None, {"fields": ["market", "feed_name", "source", "state", "message",
                            ("started_at", "finished_at", "took"), "full"]}),
@@ -231,7 +240,7 @@ class FeedRunAdmin(ReadOnlyAdmin):
         """The rows that were refused: where, which field and why."""
         if not run.rejections:
             return _("None.")
-        headers = [str(title) for title in (_("Line"), _("Field"), _("Reason"))]
+        headers = [str(title) for title in (_("Line"), _("Product"), _("Field"), _("Reason"))]
         table = rows_table(headers, [rejection_cells(row) for row in run.rejections])
         if run.rejected <= len(run.rejections):
             return table
@@ -243,10 +252,10 @@ class FeedRunAdmin(ReadOnlyAdmin):
 
 
 def rejection_cells(row: Any) -> list[Any]:
-    """Return line, field and reason of one rejected row."""
+    """Return where a rejected row stands, what it is about, and why it was refused."""
     if isinstance(row, dict):
-        return [row.get("line"), row.get("field"), row.get("reason")]
-    return ["", "", row]
+        return [row.get(name) for name in ("line", "product_id", "field", "reason")]
+    return ["", "", "", row]
 
 
 def duration(run: Any) -> str:

@@ -38,7 +38,7 @@ class ListField(forms.CharField):
         return value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
+        text = super().to_python(value) or ""
         parts = re.split(r"[,\s]+", text) if self.inline else text.splitlines()
         return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
 

@@ -36,7 +36,7 @@ class ParameterFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return [self.parameter_name]
 
     def others(self, changelist: ChangeList) -> list[tuple[str, str]]:
@@ -145,7 +145,7 @@ class CategoryFilter(RelatedFilter):
     def rows(self) -> QuerySet[Category]:
         market = self.request.GET.get("market", "")
         rows = Category.objects.select_related("market__tenant")
-        return rows.filter(market=market) if market.isdigit() else rows
+        return rows.filter(market=int(market)) if market.isdigit() else rows
 
     def label(self, row: Category) -> str:
         return str(row) if self.request.GET.get("market") else f"{row} · {row.market}"

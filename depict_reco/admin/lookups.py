@@ -68,7 +68,7 @@ class LookupMixin:
     """A select whose choices are searched at a lookup address."""
 
     def __init__(self, *, url_name: str, **query: Any) -> None:
-        super().__init__(attrs={"class": "admin-autocomplete"})
+        super().__init__(attrs={"class": "admin-autocomplete"})  # type: ignore[call-arg]
         self.url_name = url_name
         self.query = {name: value for name, value in query.items() if value is not None}
 

@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -78,7 +78,8 @@ class PreviewForm(forms.Form):
         self.fields["limit"].widget.attrs["placeholder"] = kind.default_limit
 
     def clean_product_ids(self) -> tuple[str, ...]:
-        return tuple(self.data.getlist("product_ids"))[:_PRODUCTS_MAX]
+        given: QueryDict = self.data  # type: ignore[assignment]
+        return tuple(given.getlist("product_ids"))[:_PRODUCTS_MAX]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def preview_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -
         "asked": _asked(market, form) if market and form and answer else [],
         "cards": _cards(market, answer.body) if market and answer else [],
     }
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    request.current_app = model_admin.admin_site.name
     template = "admin/depict_reco/recommendationtype/preview.html"
     return TemplateResponse(request, template, context)
 

@@ -57,8 +57,10 @@ class RecommendationTypeAdmin(BaseAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[RecommendationType]:
         return super().get_queryset(request).select_related("tenant", "market__tenant")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        form = super().get_form(request, obj, change=change, **kwargs)
         if "market" in form.base_fields and obj is not None:
             field = form.base_fields["market"]
             url = "admin:depict_reco_market_lookup"

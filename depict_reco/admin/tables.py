@@ -30,9 +30,16 @@ def money(amount: Decimal | None, currency: str) -> str:
 
 def moment(time: datetime | None) -> str:
     """Return a time as the admin writes times."""
-    if time is None:
-        return "-"
-    return str(localize(timezone.localtime(time) if timezone.is_aware(time) else time))
+    return "-" if time is None else str(localize(_local(time)))
+
+
+def day(time: datetime) -> str:
+    """Return the day of a time as the admin writes days."""
+    return str(localize(_local(time).date()))
+
+
+def _local(time: datetime) -> datetime:
+    return timezone.localtime(time) if timezone.is_aware(time) else time
 
 
 def text_of(value: Any) -> str:

@@ -38,7 +38,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     list_filter = [MarketFilter, "status"]
     list_select_related = ["market__tenant"]
     ordering = ["-pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     fieldsets = [
         (None, {"fields": ["market", "state", "stage", "message", "versions"]}),
         (_("Times"), {"fields": [("started_at", "finished_at", "took"), "heartbeat_at", "worker"]}),
@@ -79,7 +79,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
             "media": self.media + form.media,
             "form": form,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/depict_reco/trainingrun/train.html", context)
 
     @admin.display(description=_("status"))
