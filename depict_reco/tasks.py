@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.db import Error as DatabaseFailure
 from django.db import transaction
 
 from depict_reco.artifacts.publish import prune as prune_artifacts
@@ -23,6 +25,8 @@ from depict_reco.signals import training_finished
 from depict_reco.tenants.models import Market, Tenant
 from depict_reco.training.models import TrainingRun
 from depict_reco.training.trainer import Progress, finish_run, heartbeat, start_run, train
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +132,10 @@ def train_market(
         note("writing the artifact", 1.0)
         artifact = store_model(market, trained, run=run)
         if publish:
+            note("publishing", 1.0)
             publish_artifact(artifact)
-        prune_artifacts(market)
     except BaseException as error:
-        finish_run(run, TrainingRun.Status.FAILED, message=f"{type(error).__name__}: {error}")
-        training_finished.send_robust(sender=TrainingRun, run=run)
+        _note_failure(run, error)
         raise
     finish_run(
         run,
@@ -144,7 +147,23 @@ def train_market(
         metrics=trained.accuracy,
     )
     training_finished.send_robust(sender=TrainingRun, run=run)
+    _clear_out(market)
     return run
+
+
+def _note_failure(run: TrainingRun, error: BaseException) -> None:
+    try:
+        finish_run(run, TrainingRun.Status.FAILED, message=f"{type(error).__name__}: {error}")
+    except DatabaseFailure:
+        logger.exception("Cannot note that the training of %s failed.", run.market)
+    training_finished.send_robust(sender=TrainingRun, run=run)
+
+
+def _clear_out(market: Market) -> None:
+    try:
+        prune_artifacts(market)
+    except Exception:  # the model is trained and served: what is left over does no harm
+        logger.exception("Cannot clear out old artifacts of %s.", market)
 
 
 def import_feed(

@@ -1,13 +1,56 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from depict_reco.serving.snapshots import snapshot_book
+from depict_reco.serving.types import type_book
+from depict_reco.tasks import train_market
 from depict_reco.tenants.directory import directory
+from tests import shop as shops
+
+_CACHES = (directory, snapshot_book, type_book)
 
 
 @pytest.fixture(autouse=True)
 def fresh_directory():
     """Each test begins with a process that knows no tenant yet."""
-    directory.cache_clear()
+    for cache in _CACHES:
+        cache.cache_clear()
     yield
-    directory.cache_clear()
+    for cache in _CACHES:
+        cache.cache_clear()
+
+
+@pytest.fixture
+def artifact_dir(tmp_path, settings):
+    """A folder for artifacts of this test alone; models are large, so it goes afterwards."""
+    folder = tmp_path / "artifacts"
+    settings.DEPICT_RECO = {
+        **settings.DEPICT_RECO,
+        "ARTIFACT_DIR": str(folder),
+        "ARTIFACT_CACHE_DIR": str(tmp_path / "copies"),
+    }
+    yield folder
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def shop(db, artifact_dir):
+    """The market of a small shop with products and without events; see tests/shop.py."""
+    return shops.make_shop()
+
+
+@pytest.fixture
+def busy_shop(shop):
+    """The small shop with two months of events."""
+    shops.add_events(shop)
+    return shop
+
+
+@pytest.fixture
+def trained_shop(busy_shop):
+    """The small shop, answered from a model of its events."""
+    train_market(busy_shop)
+    return busy_shop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -36,24 +36,26 @@ def load_current(market_pk: int, *, known: LoadedArtifact | None) -> LoadedArtif
     ``known``, what this process has loaded already, is kept if it is still the right one, or if
     the right one is broken. Without it, the newest older version that is whole stands in.
     """
-    candidates = list(Artifact.objects.filter(market=market_pk).newest_first())
     current = Artifact.objects.filter(currentartifact__market=market_pk).first()
     if current is None:
         return None
     if known is not None and known.pk == current.pk and not known.degraded:
         return known
+    kept = Artifact.objects.filter(market=market_pk).newest_first()
     try:
-        return load(current, degraded=False)
+        loaded = load(current)
+        folder = current.path.rpartition("/")[0]
+        store.forget_copies(folder, keep=set(kept.values_list("path", flat=True)))
+        return loaded
     except ArtifactBrokenError:
         logger.exception("Artifact %s of market %s is broken.", current.version, market_pk)
     if known is not None:
-        return known
-    for older in candidates:
-        if older.pk < current.pk:
-            try:
-                return load(older, degraded=True)
-            except ArtifactBrokenError:
-                logger.exception("Artifact %s of market %s is broken.", older.version, market_pk)
+        return replace(known, degraded=True)
+    for older in kept.filter(pk__lt=current.pk):
+        try:
+            return load(older, degraded=True)
+        except ArtifactBrokenError:
+            logger.exception("Artifact %s of market %s is broken.", older.version, market_pk)
     return None
 
 

@@ -57,6 +57,8 @@ def publish(artifact: Artifact) -> None:
     store.verify(artifact.path)
     with transaction.atomic():
         Market.objects.advance(artifact.market_id, "artifact_revision")
+        if not Artifact.objects.filter(pk=artifact.pk).exists():
+            raise ArtifactError(f"{artifact} has just been cleared out.")
         CurrentArtifact.objects.update_or_create(
             market_id=artifact.market_id,
             defaults={"artifact": artifact, "published_at": timezone.now()},
@@ -92,21 +94,23 @@ def prune(market: Market) -> int:
 
     Folders that no row knows, left over from a killed training, go as soon as they are old.
     """
-    current = CurrentArtifact.objects.filter(market=market).values_list("artifact_id", flat=True)
-    keep = max(settings.ARTIFACT_VERSIONS_KEPT, 1)
-    artifacts = list(Artifact.objects.filter(market=market).newest_first())
-    removed = 0
-    for artifact in artifacts[keep:]:
-        if artifact.pk not in current:
-            store.delete(artifact.path)
-            artifact.delete()
-            removed += 1
-    known = set(Artifact.objects.filter(market=market).values_list("path", flat=True))
+    with transaction.atomic():
+        # The lock that publishing takes as well: what is being published now stays.
+        Market.objects.select_for_update().get(pk=market.pk)
+        served = CurrentArtifact.objects.filter(market=market).values("artifact")
+        kept = Artifact.objects.filter(market=market).newest_first()
+        newest = list(kept.values_list("pk", flat=True)[: max(settings.ARTIFACT_VERSIONS_KEPT, 1)])
+        spare = kept.exclude(pk__in=newest).exclude(pk__in=served)
+        removed = list(spare.values_list("path", flat=True))
+        spare.filter(path__in=removed).delete()
+        known = set(kept.values_list("path", flat=True))
+    # Rows first: a kill in between leaves files that nobody knows, never a row without files.
     for path in store.paths_under(_folder(market)):
-        if path not in known and _age_in_days(path) > 1:
-            store.delete(path)
-            removed += 1
-    return removed
+        if path not in known and path not in removed and _age_in_days(path) > 1:
+            removed.append(path)
+    for path in removed:
+        store.delete(path)
+    return len(removed)
 
 
 def _folder(market: Market) -> str:

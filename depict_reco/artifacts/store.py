@@ -1,14 +1,15 @@
 """Artifacts as files: one ``.npy`` per array and a JSON manifest, in a Django storage.
 
-The manifest is written last and names size and SHA-256 of every file, so that an artifact that
-was cut short or altered is recognised and refused. Arrays are mapped, not read: the processes of
-a machine share one copy in memory.
+The manifest is written last and names size and SHA-256 of every file and of itself, so that an
+artifact that was cut short or altered is recognised and refused. Arrays are mapped, not read:
+the processes of a machine share one copy in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from depict_reco.exceptions import ArtifactBrokenError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+SEAL = "sha256"
 _CHUNK = 1 << 20
 
 
@@ -64,7 +66,7 @@ def write(
                 file.seek(0)
                 target.save(f"{path}/{name}.npy", File(file, name=f"{name}.npy"))
             files[name] = {"bytes": size, "sha256": digest}
-        complete = {**manifest, "format": FORMAT, "files": files}
+        complete = _sealed({**manifest, "format": FORMAT, "files": files})
         text = json.dumps(complete, ensure_ascii=False, indent=1)
         target.save(f"{path}/{MANIFEST}", ContentFile(text.encode()))
     except BaseException:
@@ -82,15 +84,11 @@ def read(path: str) -> StoredArtifact:
     arrays = {}
     for name, facts in manifest["files"].items():
         try:
-            file = _local_file(path, f"{name}.npy", facts)
-            # an empty file cannot be mapped, an array without elements leaves no data to map
-            array = np.load(file, mmap_mode="r", allow_pickle=False)
-        except ValueError:
-            array = np.load(file, allow_pickle=False)
-        except OSError as error:
+            arrays[name] = _mapped(_local_file(path, f"{name}.npy", facts))
+        except ArtifactBrokenError:
+            raise
+        except Exception as error:  # remote storages raise errors of their own
             raise ArtifactBrokenError(f"{path}/{name}.npy cannot be read: {error}") from error
-        # a plain view of the mapped memory: slicing numpy's memmap class costs much more
-        arrays[name] = array.view(np.ndarray)
     return StoredArtifact(arrays=arrays, manifest=manifest)
 
 
@@ -112,6 +110,14 @@ def delete(path: str) -> None:
     target.delete(path)
 
 
+def forget_copies(folder: str, *, keep: set[str]) -> None:
+    """Remove local copies from under a market's folder, all but those of some paths."""
+    copies = _cache_dir() / folder
+    for copy in copies.iterdir() if copies.is_dir() else ():
+        if f"{folder}/{copy.name}" not in keep:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
 def paths_under(folder: str) -> list[str]:
     """Return the paths of everything stored under a market's folder, complete or not."""
     try:
@@ -125,14 +131,24 @@ def _manifest(path: str) -> dict[str, Any]:
     try:
         with storage().open(f"{path}/{MANIFEST}") as file:
             manifest: dict[str, Any] = json.loads(file.read())
-    except (OSError, ValueError) as error:
+    except Exception as error:  # no file, no JSON, or whatever a remote storage raises
         raise ArtifactBrokenError(f"{path}/{MANIFEST} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise ArtifactBrokenError(
             f"{path} has format {found!r}, this version reads {FORMAT}: train the market again."
         )
+    if manifest != _sealed(manifest):
+        raise ArtifactBrokenError(f"{path}/{MANIFEST} is not what was written.")
     return manifest
+
+
+def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest as JSON gives it back, with the SHA-256 of all of it."""
+    plain: dict[str, Any] = json.loads(json.dumps(manifest))
+    plain.pop(SEAL, None)
+    text = json.dumps(plain, sort_keys=True)
+    return plain | {SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
@@ -142,17 +158,32 @@ def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
         local = Path(target.path(f"{path}/{name}"))
     except NotImplementedError:
         local = _cache_dir() / path / name
-        if not local.exists():
+        if not local.exists() or not _is_whole(local, facts):
             with target.open(f"{path}/{name}") as remote, _new_file(local) as file:
                 for chunk in remote.chunks(_CHUNK):
                     file.write(chunk)
-    with local.open("rb") as file:
-        size, digest = local.stat().st_size, _digest(file)
-    if size != facts["bytes"] or digest != facts["sha256"]:
+    if not _is_whole(local, facts):
+        size = local.stat().st_size
         raise ArtifactBrokenError(
             f"{path}/{name} is not what was written ({size} of {facts['bytes']} bytes)."
         )
     return local
+
+
+def _mapped(file: Path) -> NDArray[Any]:
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError:  # an array without elements leaves no data to map
+        array = np.load(file, allow_pickle=False)
+    # a plain view of the mapped memory: slicing numpy's memmap class costs much more
+    return array.view(np.ndarray)
+
+
+def _is_whole(file: Path, facts: Mapping[str, Any]) -> bool:
+    if file.stat().st_size != facts["bytes"]:
+        return False
+    with file.open("rb") as content:
+        return _digest(content) == facts["sha256"]
 
 
 def _cache_dir() -> Path:

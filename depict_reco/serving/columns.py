@@ -71,9 +71,8 @@ def read_rows(market_pk: int, *, since: int | None = None) -> list[ProductRow]:
         products = products.changed_since(since)
         links = links.filter(product__revision__gt=since)
     members: dict[int, list[int]] = {}
-    for product, category in links.values_list("product_id", "category_id").iterator(
-        chunk_size=_CHUNK
-    ):
+    pairs = links.order_by("pk").values_list("product_id", "category_id")
+    for product, category in pairs.iterator(chunk_size=_CHUNK):
         members.setdefault(product, []).append(category)
     rows = products.order_by("pk").values_list(*_FIELDS).iterator(chunk_size=_CHUNK)
     return [ProductRow._make((*row, tuple(members.get(row[0], ())))) for row in rows]
@@ -97,7 +96,7 @@ class Columns:
     shown: NDArray[np.int32]
     """(n_codes,): the product that stands for its group, -1 where none may be shown."""
     prices: NDArray[np.float64]
-    """(n_codes,): current price of the shown product, NaN without."""
+    """(n_codes,): current price of the shown product, or of the group's first; NaN without."""
     first_seen: NDArray[np.float64]
     """(n_codes,): seconds since the epoch."""
     category_codes: dict[int, NDArray[np.int32]]
@@ -106,6 +105,7 @@ class Columns:
     """(n_codes,): category primary keys of the group's first product, nearest first."""
     category_pks: dict[str, int]
     """Category primary key by category id."""
+    category_parents: dict[int, int | None]
 
     @classmethod
     def build(cls, rows: Iterable[ProductRow], market_pk: int) -> Self:
@@ -127,14 +127,14 @@ class Columns:
         return cls(
             rows=rows,
             row_of={row.product_id: at for at, row in enumerate(rows)},
-            row_of_sku={row.sku: at for at, row in enumerate(rows) if row.sku},
+            row_of_sku=_first_by_sku(rows),
             code_of_group=code_of_group,
             group_ids=list(code_of_group),
             codes=codes,
             group_indptr=indptr.astype(np.int64),
             group_rows=order,
             shown=shown,
-            prices=_prices(rows, shown),
+            prices=_prices(rows, np.where(shown < 0, first_row, shown)),
             first_seen=np.fromiter(
                 (rows[row].first_seen_at.timestamp() for row in first_row),
                 dtype=np.float64,
@@ -143,13 +143,16 @@ class Columns:
             category_codes=_category_codes(categories_of),
             categories_of=categories_of,
             category_pks=category_pks,
+            category_parents=parents,
         )
 
-    def patched(self, changed: list[ProductRow]) -> Self | None:
+    def patched(self, changed: list[ProductRow], market_pk: int) -> Self | None:
         """Return the columns with some products changed in place of their old selves.
 
         Returns None where that is not enough: a new product, another group or category.
         """
+        if _category_tree(market_pk) != (self.category_parents, self.category_pks):
+            return None
         rows = self.rows.copy()
         codes = set()
         for row in changed:
@@ -157,18 +160,16 @@ class Columns:
             if at is None:
                 return None
             old = rows[at]
-            if (old.pk, old.group_id, old.categories) != (row.pk, row.group_id, row.categories):
-                return None
-            if old.sku != row.sku:
+            if _place(old) != _place(row):
                 return None
             rows[at] = row
             codes.add(int(self.codes[at]))
         shown, prices = self.shown.copy(), self.prices.copy()
         for code in codes:
             members = self.group_rows[self.group_indptr[code] : self.group_indptr[code + 1]]
-            eligible = [at for at in members.tolist() if rows[at].eligible]
-            shown[code] = eligible[0] if eligible else -1
-            price = rows[eligible[0]].current_price if eligible else None
+            first = next((at for at in members.tolist() if rows[at].eligible), -1)
+            shown[code] = first
+            price = rows[first if first >= 0 else members[0]].current_price
             prices[code] = np.nan if price is None else float(price)
         return replace(self, rows=rows, shown=shown, prices=prices)
 
@@ -185,6 +186,19 @@ class Columns:
         return [row for row in rows.tolist() if self.rows[row].active and not self.rows[row].hidden]
 
 
+def _place(row: ProductRow) -> tuple[object, ...]:
+    """Return what a product must keep so that nothing but its own row changes."""
+    return row.pk, row.group_id, row.sku, row.categories, row.first_seen_at
+
+
+def _first_by_sku(rows: list[ProductRow]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for at, row in enumerate(rows):
+        if row.sku:
+            found.setdefault(row.sku, at)
+    return found
+
+
 def _shown(rows: list[ProductRow], codes: NDArray[np.int32], n_codes: int) -> NDArray[np.int32]:
     """Return the first product of each group that is active, in stock and not hidden."""
     shown = np.full(n_codes, -1, dtype=np.int32)
@@ -196,14 +210,12 @@ def _shown(rows: list[ProductRow], codes: NDArray[np.int32], n_codes: int) -> ND
     return shown
 
 
-def _prices(rows: list[ProductRow], shown: NDArray[np.int32]) -> NDArray[np.float64]:
+def _prices(rows: list[ProductRow], chosen: NDArray[np.int32]) -> NDArray[np.float64]:
+    prices = (rows[row].current_price for row in chosen.tolist())
     return np.fromiter(
-        (
-            np.nan if row < 0 or (price := rows[row].current_price) is None else float(price)
-            for row in shown.tolist()
-        ),
+        (np.nan if price is None else float(price) for price in prices),
         dtype=np.float64,
-        count=len(shown),
+        count=len(chosen),
     )
 
 

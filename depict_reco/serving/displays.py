@@ -32,8 +32,9 @@ class Displays:
         """Return the displays of changed columns; only those of some item groups are new."""
         fresh = Displays(columns, self._market)
         stale = {row for code in codes for row in _rows_of(columns, code)}
+        # a copy first: other threads go on rendering from the old ones
         fresh._rendered = {
-            key: value for key, value in self._rendered.items() if key[0] not in stale
+            key: value for key, value in self._rendered.copy().items() if key[0] not in stale
         }
         return fresh
 

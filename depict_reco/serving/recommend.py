@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
 from depict_reco.conf import settings
@@ -21,6 +21,8 @@ from depict_reco.tenants.directory import directory
 
 _READS_HISTORY = frozenset({"sessions", "recently_viewed"})
 _CHUNK = 1024
+_ANCHORS = 200
+"""Newest products of a request that sources look at; none of the request is ever answered."""
 
 
 def recommend(request: RecommendRequest) -> Answer:
@@ -104,7 +106,7 @@ def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
             allowed[members] = False
     return Context(
         snapshot=snapshot,
-        anchors=anchors,
+        anchors=anchors[-_ANCHORS:],
         history=_history(snapshot, entry, request),
         category=columns.category_pks.get(request.category_id or ""),
         allowed=allowed,
@@ -112,7 +114,7 @@ def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
     )
 
 
-def _codes(snapshot: MarketSnapshot, names: Sequence[str]) -> list[int]:
+def _codes(snapshot: MarketSnapshot, names: Iterable[str]) -> list[int]:
     """Return the item groups of products, each at its last place; unknown ones are skipped."""
     found = (snapshot.columns.code_of(name) for name in names)
     known = [code for code in found if code is not None]
@@ -129,8 +131,13 @@ def _history(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
         events = recent_product_events(
             snapshot.market.pk, request.shopper_ids, settings.HISTORY_LENGTH
         )
-    except DatabaseError:
+    except DatabaseFailure:
         # An answer without the shopper's history is better than none.
         return []
-    names = [event.product_id or event.sku for event in reversed(events)]
+    known = snapshot.columns.code_of
+    # an event's product id may be one that only its SKU makes known
+    names = (
+        event.sku if known(event.product_id) is None else event.product_id
+        for event in reversed(events)
+    )
     return _codes(snapshot, names)

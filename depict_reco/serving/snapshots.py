@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure  # interface errors too: a lost connection
 from numpy.typing import NDArray
 
 from depict_reco.artifacts.current import LoadedArtifact, load_current
@@ -101,16 +101,16 @@ class SnapshotBook:
         a database the old one stays.
         """
         snapshot = self._snapshots.get(market.pk)
-        if snapshot is not None and snapshot.market == market:
+        if snapshot is not None and _is_up_to_date(snapshot.market, market):
             return snapshot
         lock = self._locks.setdefault(market.pk, threading.Lock())
         if not lock.acquire(blocking=snapshot is None):
             return snapshot  # type: ignore[return-value]  # it did not block, so there is one
         try:
             snapshot = self._snapshots.get(market.pk)
-            if snapshot is None or snapshot.market != market:
+            if snapshot is None or not _is_up_to_date(snapshot.market, market):
                 snapshot = self._snapshots[market.pk] = _renewed(snapshot, market)
-        except DatabaseError:
+        except DatabaseFailure:
             if snapshot is None:
                 raise
             logger.warning("The database does not answer; market %s stays as it was.", market.pk)
@@ -123,6 +123,16 @@ class SnapshotBook:
 def snapshot_book() -> SnapshotBook:
     """Return the snapshots of this process."""
     return SnapshotBook()
+
+
+def _is_up_to_date(known: MarketEntry, wanted: MarketEntry) -> bool:
+    """Whether a state is the one asked for, or a newer one that another thread has seen."""
+    return (
+        known is wanted
+        or known == wanted
+        or known.catalog_revision > wanted.catalog_revision
+        or known.artifact_revision > wanted.artifact_revision
+    )
 
 
 def _renewed(old: MarketSnapshot | None, market: MarketEntry) -> MarketSnapshot:
@@ -138,9 +148,8 @@ def _renewed(old: MarketSnapshot | None, market: MarketEntry) -> MarketSnapshot:
         return MarketSnapshot.build(market, old.columns, artifact)
     changed = read_rows(market.pk, since=old.market.catalog_revision)
     if old.market.deletion_revision == market.deletion_revision:
-        columns = old.columns.patched(changed)
-        # An empty change may be one of categories, which are part of no product row.
-        if columns is not None and changed:
+        columns = old.columns.patched(changed, market.pk)
+        if columns is not None:
             codes = {int(columns.codes[columns.row_of[row.product_id]]) for row in changed}
             displays = old.displays.renewed(columns, codes)
             return MarketSnapshot.build(market, columns, artifact, displays=displays)

@@ -28,7 +28,8 @@ from django.conf import settings as django_settings
 
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _PRODUCT, _TYPE, _MINUTE, _POSITION, _VARIANT, _NONCE = 34, 20, 25, 7, 4, 14
-_HEX_LENGTH = 32
+_BLOCK_LENGTH = 16
+_HEX_LENGTH = 2 * _BLOCK_LENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def recommendation_ids(
     product_pks: list[int], *, type_pk: int, now: datetime, variant: int = 0
 ) -> list[str]:
     """Return a new id for each display of an answer, in their order."""
-    minute = int((now - _EPOCH).total_seconds()) // 60
+    minute = max(0, int((now - _EPOCH).total_seconds()) // 60)  # a clock may be wrong
     nonce = secrets.randbits(_NONCE)
     shared = ((type_pk << _MINUTE) | minute) << (_POSITION + _VARIANT + _NONCE)
     tail = (variant << _NONCE) | nonce
@@ -72,6 +73,8 @@ def read_recommendation_id(text: str) -> Recommendation | None:
     try:
         block = bytes.fromhex(digits)
     except ValueError:
+        return None
+    if len(block) != _BLOCK_LENGTH:  # blanks among the digits, which fromhex() skips
         return None
     for secret in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
         value = int.from_bytes(_cipher(secret).decryptor().update(block))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import functools
+import logging
 from dataclasses import dataclass
 
+from django.db import Error as DatabaseFailure
+
 from depict_reco.serving.models import RecommendationType
-from depict_reco.serving.strategies import CHAINS
+from depict_reco.serving.strategies import CHAINS, validate_parameters
 from depict_reco.tenants.directory import TenantEntry
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,13 @@ class TypeBook:
         """Return the active types of a tenant; one query after each change of the tenant."""
         revision, types = self._types.get(tenant.pk, (None, ()))
         if revision != tenant.revision:
-            types = tuple(_read(tenant.pk))
+            try:
+                types = tuple(_read(tenant.pk))
+            except DatabaseFailure:
+                if revision is None:
+                    raise
+                logger.warning("The database does not answer; the types of %s stay.", tenant.slug)
+                return types
             self._types[tenant.pk] = (tenant.revision, types)
         return types
 
@@ -51,19 +62,26 @@ class TypeBook:
 
 def _read(tenant_pk: int) -> list[TypeEntry]:
     rows = RecommendationType.objects.active().filter(tenant=tenant_pk).order_by("name", "pk")
-    return [
-        TypeEntry(
-            pk=row.pk,
-            name=row.name,
-            kind=row.kind,
-            market_pk=row.market_id,
-            strategy=row.strategy,
-            chain=tuple(row.parameters.get("chain") or CHAINS[row.strategy]),
-            excluded_categories=tuple(row.parameters.get("exclude_category_ids", ())),
-            default_limit=row.default_limit,
-        )
-        for row in rows
-    ]
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: RecommendationType) -> TypeEntry:
+    parameters = row.parameters
+    try:
+        validate_parameters(parameters)
+    except ValueError as error:  # written past the checks: one bad row must not stop a shop
+        logger.warning("The parameters of type %s (%s) are not used: %s", row.name, row.pk, error)
+        parameters = {}
+    return TypeEntry(
+        pk=row.pk,
+        name=row.name,
+        kind=row.kind,
+        market_pk=row.market_id,
+        strategy=row.strategy,
+        chain=tuple(parameters.get("chain") or CHAINS[row.strategy]),
+        excluded_categories=tuple(parameters.get("exclude_category_ids", ())),
+        default_limit=row.default_limit,
+    )
 
 
 @functools.cache

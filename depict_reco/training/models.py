@@ -19,6 +19,13 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
             heartbeat_at__gt=timezone.now() - TrainingRun.SILENCE,
         )
 
+    def dead(self) -> TrainingRunQuerySet:
+        """Runs that say they are running, and have given no sign of life for long."""
+        return self.filter(
+            status=TrainingRun.Status.RUNNING,
+            heartbeat_at__lte=timezone.now() - TrainingRun.SILENCE,
+        )
+
 
 class TrainingRun(models.Model):
     """One training of a market's model, finished or not; written by the trainer only."""

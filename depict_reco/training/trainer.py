@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from depict_reco.conf import settings
@@ -21,6 +22,8 @@ from depict_reco.exceptions import TrainingError, TrainingRunningError
 from depict_reco.tenants.models import Market
 from depict_reco.training.dataset import Dataset, read_dataset
 from depict_reco.training.models import TrainingRun
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole training that is done (0 to 1)."""
@@ -46,9 +49,15 @@ def start_run(market: Market) -> TrainingRun:
     Raises TrainingRunningError while another training of this market is at work. One that has
     given no sign of life for a while is taken for dead and closed.
     """
+    runs = TrainingRun.objects.filter(market=market)
     with transaction.atomic():
+        # Writing first takes SQLite's lock, which knows no other for the rows below.
+        runs.dead().update(
+            status=TrainingRun.Status.FAILED,
+            finished_at=timezone.now(),
+            message="Interrupted: the process gave no further sign of life.",
+        )
         Market.objects.select_for_update().get(pk=market.pk)
-        runs = TrainingRun.objects.filter(market=market)
         if other := runs.alive().first():
             raise TrainingRunningError(
                 f"A training of {market} is running since {other.started_at:%H:%M} UTC on "
@@ -56,36 +65,48 @@ def start_run(market: Market) -> TrainingRun:
                 f"{int(TrainingRun.SILENCE.total_seconds() // 60)} minutes after its last sign "
                 "of life another training may start."
             )
-        runs.filter(status=TrainingRun.Status.RUNNING).update(
-            status=TrainingRun.Status.FAILED,
-            finished_at=timezone.now(),
-            message="Interrupted: the process gave no further sign of life.",
-        )
         return TrainingRun.objects.create(
             market=market, worker=f"{socket.gethostname()}:{os.getpid()}", stage="starting"
         )
 
 
 def finish_run(run: TrainingRun, status: str, *, message: str = "", **fields: Any) -> None:
-    """Close a run with what came of it."""
-    run.status, run.message, run.finished_at = status, message, timezone.now()
+    """Close a run with what came of it; its row may be gone with its market."""
+    fields = {"stage": run.stage, **fields}
+    fields |= {"status": status, "message": message, "finished_at": timezone.now()}
     for name, value in fields.items():
         setattr(run, name, value)
-    run.save()
+    TrainingRun.objects.filter(pk=run.pk).update(**fields)
 
 
 def heartbeat(run: TrainingRun, progress: Progress) -> Progress:
-    """Return a progress function that notes the stage in the run now and then, and passes it on."""
+    """Return a progress function that notes the stage in the run now and then, and passes it on.
+
+    It raises TrainingError once the run was closed by somebody else: the process slept for long
+    and was taken for dead, or the market was removed.
+    """
     written = float("-inf")
 
     def note(stage: str, share: float) -> None:
         nonlocal written
         progress(stage, share)
+        run.stage = stage
         if time.monotonic() - written >= HEARTBEAT_SECONDS:
             written = time.monotonic()
-            TrainingRun.objects.filter(pk=run.pk).update(stage=stage, heartbeat_at=timezone.now())
+            if not sign_of_life(run):
+                raise TrainingError(f"{run.market} was taken over by another training, or removed.")
 
     return note
+
+
+def sign_of_life(run: TrainingRun) -> bool:
+    """Note that a run is at work, and at what; return False when it was closed meanwhile."""
+    mine = TrainingRun.objects.filter(pk=run.pk, status=TrainingRun.Status.RUNNING)
+    try:
+        return bool(mine.update(stage=run.stage, heartbeat_at=timezone.now()))
+    except OperationalError as error:  # SQLite, locked for long: no reason to give up
+        logger.warning("Cannot note that the training of %s is at work: %s", run.market, error)
+        return True
 
 
 def train(market: Market, *, progress: Progress = lambda stage, share: None) -> TrainedModel:
