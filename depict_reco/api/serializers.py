@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework import serializers
-
 from depict_reco.api.fields import (
     StrictDictField,
     StrictIntegerField,
@@ -130,15 +128,6 @@ class MerchantQuerySerializer(StrictSerializer):
     refuses_unknown_fields = False
 
     merchant = _tenant()
-
-
-class RecommendResponseSerializer(serializers.Serializer[Any]):
-    """The answer of v2; the displays are flat."""
-
-    displays = serializers.ListField(child=serializers.DictField())
-    error = serializers.CharField(required=False, allow_null=True)
-    variant = serializers.IntegerField(required=False, allow_null=True)
-    experiment_id = serializers.CharField(required=False, allow_null=True)
 
 
 def recommend_request(values: dict[str, Any], *, variants: bool, debug: bool) -> RecommendRequest:
