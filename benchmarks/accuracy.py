@@ -1,0 +1,292 @@
+"""How well questions are answered: ours beside every rival, on real shops, in one run.
+
+    python -m benchmarks.accuracy [retailrocket yoochoose online_retail groceries cellphones]
+
+Every question is scored against the full catalogue, ties share the average of their ranks, and
+nothing that the question names counts as an answer. Ours is trained as ``reco_train`` does; the
+variants of the rivals are chosen on the same newest part of the training data.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks import rivals, shops
+from benchmarks.shops import Question, Relations, Shop
+from depict_reco.engine.content import ProductText
+from depict_reco.engine.holdout import (
+    Split,
+    basket_questions,
+    measure,
+    next_questions,
+    split_by_time,
+    tuned_weights,
+)
+from depict_reco.engine.interactions import Action, Groups, Interactions
+from depict_reco.engine.model import FitOptions, ShopModel, basket_groups, session_groups
+from depict_reco.engine.sparse import Ints, Scored, without
+
+Answer = Callable[[Ints], Scored]
+Measures = Mapping[str, float]
+
+COLUMNS = ("hr@5", "hr@10", "hr@20", "mrr@20", "ndcg@20", "coverage", "fallback", "ms")
+RATIOS = COLUMNS[:5]
+OURS = "depict_reco"
+QUESTIONS = 1000
+"""Held-out questions that variants are compared by."""
+
+
+def trained(interactions: Interactions, texts: Sequence[ProductText]) -> ShopModel:
+    """Return a model that was tuned on the newest part of its data and fitted on all of it."""
+    options = FitOptions()
+    split = split_by_time(interactions)
+    if split is None:
+        return ShopModel.fit(interactions, texts, options=options)
+    trial = ShopModel.fit(split.train, texts, options=options)
+    weights = tuned_weights(trial, split)
+    return ShopModel.fit(interactions, (), options=options, weights=weights, content=trial.content)
+
+
+def measured(questions: Sequence[Question], answer: Answer, n_items: int) -> Measures:
+    """Return the measures of one model, with the milliseconds that an answer took."""
+    start = time.perf_counter()
+    report = measure(questions, answer, n_items)
+    report["ms"] = (time.perf_counter() - start) / max(len(questions), 1) * 1000
+    return report
+
+
+def unseen(scores: Answer) -> Answer:
+    """Return the answer without what the question names."""
+    return lambda query: without(scores(query), query)
+
+
+def rival_rows(
+    variants: Mapping[str, Sequence[rivals.Fit]],
+    shop: Shop,
+    *,
+    groups_of: Callable[[Interactions], Groups],
+    held: Sequence[Question],
+    split: Split,
+) -> Iterable[tuple[str, Measures]]:
+    """Fit the best variant of each rival on all of the training data and measure it."""
+    past, everything = groups_of(split.train), groups_of(shop.train)
+    n = shop.train.n_items
+    for name, fits in variants.items():
+        best = fits[0]
+        if len(fits) > 1:
+            goals = []
+            for fit in fits:
+                found = measure(held, unseen(fit(past).scores), n)
+                goals.append(found["hr@20"] + found["mrr@20"])
+            best = fits[int(np.argmax(goals))]
+        label = f"{name} ({best.__doc__})" if len(fits) > 1 else name
+        yield label, measured(shop.questions, unseen(best(everything).scores), n)
+
+
+def show(title: str, rows: Sequence[tuple[str, Measures]], *, ours: str = OURS) -> None:
+    """Print a table, and last the ratio of ours to the best rival of each column."""
+    width = max(len(name) for name, _ in rows) + 2
+    print(f"\n{title}\n{'':{width}}" + "".join(f"{name:>10}" for name in COLUMNS))
+    for name, found in rows:
+        print(f"{name:{width}}" + "".join(f"{found[column]:10.4f}" for column in COLUMNS))
+    own = next(found for name, found in rows if name == ours)
+    others = [found for name, found in rows if name != ours]
+    ratios = {
+        column: own[column] / max(max(found[column] for found in others), 1e-9) for column in RATIOS
+    }
+    print(f"{'ratio to the best rival':{width}}" + "".join(f"{ratios[c]:10.3f}" for c in RATIOS))
+    sys.stdout.flush()
+
+
+def session_table(title: str, shop: Shop) -> None:
+    """What does this shopper want next?"""
+    split = split_by_time(shop.train)
+    if split is None:
+        raise SystemExit(f"{title}: too few sessions.")
+    half = split.sessions.before(len(split.sessions) // 2)
+    rows = list(
+        rival_rows(
+            rivals.session_rivals(),
+            shop,
+            groups_of=session_groups,
+            held=list(next_questions(half, QUESTIONS)),
+            split=split,
+        )
+    )
+    model = trained(shop.train, [ProductText()] * shop.train.n_items)
+    rows.append((OURS, measured(shop.questions, model.next_items, model.n_items)))
+    show(f"{title}: next product, {len(shop.questions)} questions", rows)
+    print("weights", model.weights.next_items)
+
+
+def basket_table(title: str, shop: Shop) -> None:
+    """What completes this basket?"""
+    split = split_by_time(shop.train)
+    if split is None:
+        raise SystemExit(f"{title}: too few baskets.")
+    half = split.baskets.before(len(split.baskets) // 2)
+    rows = list(
+        rival_rows(
+            rivals.basket_rivals(),
+            shop,
+            groups_of=basket_groups,
+            held=list(basket_questions(half, QUESTIONS)),
+            split=split,
+        )
+    )
+    model = trained(shop.train, [ProductText()] * shop.train.n_items)
+    rows.append((OURS, measured(shop.questions, model.complements, model.n_items)))
+    show(f"{title}: complete the basket, {len(shop.questions)} questions", rows)
+    print("weights", model.weights.complements)
+
+
+def cellphone_tables() -> None:
+    """Is what is similar similar, and does what completes complete?"""
+    shop = shops.cellphones()
+    n = len(shop.texts)
+    empty = shops.from_groups([], n_items=n, action=Action.VIEW, baskets=False)
+    model = ShopModel.fit(empty, shop.texts, options=FitOptions())
+    viewed = pairs(shop.also_viewed, limit=5000)
+    bought = Popular(shop)
+    rows = [
+        ("popular in the category", measured(viewed, unseen(bought.scores), n)),
+        (OURS, measured(viewed, model.substitutes, n)),
+    ]
+    show(f"Cell phones: also viewed, from brand and categories, {len(viewed)} pairs", rows)
+
+    known, hidden = halves(shop.also_bought)
+    behaviour = shops.from_groups(known, n_items=n, action=Action.PURCHASE, baskets=True)
+    asked = [(np.array([left], np.int32), right) for left, right in hidden[:: len(hidden) // 5000]]
+    model = trained(behaviour, shop.texts)
+    groups = basket_groups(behaviour)
+    rows = [
+        (name, measured(asked, unseen(fit(groups).scores), n))
+        for name, fit in (("cosine", rivals.Cosine), ("popular", rivals.Popular))
+    ]
+    rows.append((OURS, measured(asked, model.complements, n)))
+    show(f"Cell phones: the other half of also bought, {len(asked)} pairs", rows)
+    print("weights", model.weights.complements)
+    two_questions(shop)
+
+
+def two_questions(shop: Relations) -> None:
+    """Complements find what was bought together, substitutes what was viewed instead."""
+    n = len(shop.texts)
+    carts, _ = halves(shop.also_bought)
+    clicks, hidden = halves(shop.also_viewed)
+    baskets = shops.from_groups(carts, n_items=n, action=Action.PURCHASE, baskets=True)
+    sessions = shops.from_groups(clicks, n_items=n, action=Action.VIEW, baskets=False)
+    model = trained(joined(sessions, baskets), shop.texts)
+    together = pairs(shop.bought_together, limit=5000)
+    viewed = [
+        (np.array([left], np.int32), right)
+        for left, right in hidden[:: max(1, len(hidden) // 5000)]
+    ]
+    for title, asked, ours, other in (
+        ("bought together", together, model.complements, model.substitutes),
+        ("the other half of also viewed", viewed, model.substitutes, model.complements),
+    ):
+        names = ("complements", "substitutes")
+        own, rival = names if ours == model.complements else names[::-1]
+        rows = [(rival, measured(asked, other, n)), (own, measured(asked, ours, n))]
+        show(f"Cell phones: {title}, {len(asked)} pairs", rows, ours=own)
+
+
+class Popular:
+    """The popular products of the smallest category that a product is in."""
+
+    def __init__(self, shop: Relations) -> None:
+        n = len(shop.texts)
+        counts = np.bincount(
+            [item for related in shop.also_bought for item in related], minlength=n
+        )
+        members: dict[str, list[int]] = {}
+        for item, text in enumerate(shop.texts):
+            for category in text.categories:
+                members.setdefault(category, []).append(item)
+        self._texts, self._members, self._counts = shop.texts, members, counts
+
+    def scores(self, query: Ints) -> Scored:
+        names = self._texts[int(query[-1])].categories
+        own = min((self._members[name] for name in names), key=len, default=[])
+        items = np.array(own, dtype=np.int32)
+        return Scored(items, (self._counts[items] + 0.5).astype(np.float32))
+
+
+def pairs(related: Sequence[Sequence[int]], *, limit: int) -> list[Question]:
+    """Return about ``limit`` pairs of a product and one of its relations, evenly spread."""
+    found = [(item, other) for item, others in enumerate(related) for other in others]
+    found = found[:: max(1, len(found) // limit)]
+    return [(np.array([item], np.int32), other) for item, other in found if item != other]
+
+
+def halves(related: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[tuple[int, int]]]:
+    """Split edges at random: pairs to learn from, in random order, and pairs to be asked."""
+    edges = sorted(
+        {
+            (min(item, other), max(item, other))
+            for item, others in enumerate(related)
+            for other in others
+            if item != other
+        }
+    )
+    order = np.random.default_rng(0).permutation(len(edges))
+    half = len(edges) // 2
+    return [list(edges[at]) for at in order[:half]], [edges[at] for at in order[half:]]
+
+
+def joined(first: Interactions, second: Interactions) -> Interactions:
+    """Return the interactions of both, mixed evenly in time."""
+    shift = int(first.sessions.max()) + 1
+    span = [np.linspace(0.0, 1e6, len(part)) for part in (first, second)]
+    times = np.concatenate(span)
+    order = np.argsort(times, kind="stable")
+    none = np.full(len(times), -1, dtype=np.int32)
+    together = replace(
+        first,
+        items=np.concatenate([first.items, second.items]),
+        actions=np.concatenate([first.actions, second.actions]),
+        sessions=np.concatenate([first.sessions, second.sessions + shift]).astype(np.int32),
+        baskets=np.concatenate([first.baskets, second.baskets]),
+        shoppers=none,
+        times=times,
+    )
+    return together.select(order)
+
+
+TABLES: dict[str, tuple[str, Callable[[], None]]] = {
+    "retailrocket": (
+        shops.RETAILROCKET,
+        lambda: session_table("RetailRocket", shops.retailrocket()),
+    ),
+    "yoochoose": (shops.YOOCHOOSE, lambda: session_table("Yoochoose 100k", shops.yoochoose())),
+    "online_retail": (
+        shops.ONLINE_RETAIL,
+        lambda: basket_table("Online Retail", shops.online_retail()),
+    ),
+    "groceries": (shops.GROCERIES, lambda: basket_table("Groceries", shops.groceries())),
+    "cellphones": (shops.CELLPHONES, cellphone_tables),
+}
+
+
+def main(names: Sequence[str]) -> None:
+    """Print the tables of the named shops, or of all."""
+    if unknown := set(names) - set(TABLES):
+        raise SystemExit(
+            f"No such table: {', '.join(sorted(unknown))}. There are {', '.join(TABLES)}"
+        )
+    for name in names or TABLES:
+        file, table = TABLES[name]
+        if shops.available(file):
+            table()
+        else:
+            print(f"\n{name}: left out, {shops.DATA / file} is not there.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
