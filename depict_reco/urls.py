@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from depict_reco.api import views
+from depict_reco.api.management import urls as management_urls
+from depict_reco.contrib.spectacular import urls as schema_urls
 
 app_name = "depict_reco"
 
-serving_urlpatterns: list[URLPattern | URLResolver] = []
-management_urlpatterns: list[URLPattern | URLResolver] = []
+serving_urlpatterns: list[URLPattern | URLResolver] = [  # no slash at the end: clients send none
+    path(
+        "v2/recommend/products/general",
+        views.RecommendForUserView.as_view(),
+        name="recommend-for-user",
+    ),
+    path(
+        "v2/recommend/products/product",
+        views.RecommendForProductView.as_view(),
+        name="recommend-for-product",
+    ),
+    path(
+        "v2/recommend/products/category",
+        views.RecommendForCategoryView.as_view(),
+        name="recommend-for-category",
+    ),
+    path(
+        "v2/recommend/products/products",
+        views.RecommendForProductsView.as_view(),
+        name="recommend-for-products",
+    ),
+    path("v2/recommend/surfaces", views.SurfacesView.as_view(), name="surfaces"),
+    path("v3/recommend/products", views.RecommendV3View.as_view(), name="recommend-v3"),
+    path("v3/get-displays", views.GetDisplaysView.as_view(), name="get-displays"),
+    path("v3/markets", views.MarketsView.as_view(), name="markets"),
+    path("v3/locales", views.LocalesView.as_view(), name="locales"),
+]
+management_urlpatterns: list[URLPattern | URLResolver] = [*management_urls.urlpatterns]
+schema_urlpatterns: list[URLPattern | URLResolver] = [*schema_urls.urlpatterns]
 
-urlpatterns = serving_urlpatterns + management_urlpatterns
+urlpatterns = serving_urlpatterns + management_urlpatterns + schema_urlpatterns
