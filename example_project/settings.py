@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",  # the page of the API, without a foreign host
     "depict_reco",
     "example_project.shop",
 ]

@@ -20,7 +20,9 @@ ROOT = Path(depict_reco.__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
 
 SETTINGS = """
-INSTALLED_APPS += ["rest_framework", "django_filters", "drf_spectacular", "depict_reco"]
+INSTALLED_APPS += [
+    "rest_framework", "django_filters", "drf_spectacular", "drf_spectacular_sidecar", "depict_reco"
+]
 """
 
 URLS = """
@@ -41,7 +43,7 @@ for number in range(3):
         market=market, product_id=str(number), title=f"Cup {number}", price=5,
         page_url=f"https://shop.example/{number}",
     )
-answer = Client().post(
+answer = Client(SERVER_NAME="localhost").post(
     "/v2/recommend/products/products",
     data={"tenant": "acme", "market": "se", "type": "checkout", "product_ids": ["1"]},
     content_type="application/json",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import secrets
+import shlex
 import time
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from depict_reco.models import ApiKey, CurrentArtifact, Market, Tenant
+from depict_reco.artifacts import store
+from depict_reco.exceptions import ArtifactBrokenError
+from depict_reco.models import ApiKey, Artifact, Market, Tenant
 from depict_reco.tenants.secrets import digest
 from example_project.shop.placements import curl
 from example_project.shop.state import TENANT, DemoState
@@ -98,7 +103,7 @@ class Command(BaseCommand):
         )
         state.save()
         self._fill(moved=state.shop_url != url, url=url)
-        DemoState(**{**asdict(state), "shop_url": url}).save()
+        replace(state, shop_url=url).save()
         return Prepared(
             tenant=TENANT,
             market=next(iter(MARKETS)),
@@ -111,26 +116,23 @@ class Command(BaseCommand):
 
     def _fill(self, *, moved: bool, url: str) -> None:
         """Import and train what has no model yet; if the shop has moved, import its feeds anew."""
-        trained = set(
-            CurrentArtifact.objects.filter(market__tenant__slug=TENANT).values_list(
-                "market__slug", flat=True
-            )
-        )
+        trained = trained_markets()
         for slug in MARKETS:
             if moved or slug not in trained:
-                self._run("reco_import_feed", TENANT, slug, str(feed(slug, url=url)), "--full")
+                source = os.path.relpath(feed(slug, url=url))
+                self._run("reco_import_feed", TENANT, slug, source, "--full")
         for slug, (_, _, country) in MARKETS.items():
             if slug not in trained:
-                source = str(DATA / "online_retail.csv.gz")
-                chosen = f"--filter=Country={country}"
-                self._run("reco_import_events", TENANT, slug, source, chosen)
+                source = os.path.relpath(DATA / "online_retail.csv.gz")
+                chosen = ["--filter", f"Country={country}"]
+                self._run("reco_import_events", TENANT, slug, source, *chosen)
         for slug in MARKETS:
             if slug not in trained:
                 self._run("reco_train", TENANT, slug)
 
     def _run(self, command: str, *words: str) -> None:
         """Run a command as a person would, its report on standard error."""
-        self._say(f"$ manage.py {' '.join([command, *words])}")
+        self._say(f"$ python manage.py {shlex.join([command, *words])}")
         call_command(command, *words, stdout=self.stderr, stderr=self.stderr)
 
     def _serve(self, port: int) -> None:
@@ -142,6 +144,18 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stderr.write(text)
         self.stderr.flush()
+
+
+def trained_markets() -> set[str]:
+    """Return the markets whose model is there and whole."""
+    trained = set()
+    for artifact in Artifact.objects.filter(
+        currentartifact__isnull=False, market__tenant__slug=TENANT
+    ).select_related("market"):
+        with suppress(ArtifactBrokenError):
+            store.verify(artifact.path)
+            trained.add(artifact.market.slug)
+    return trained
 
 
 def live_key(tenant: Tenant, *, known: str) -> str:
@@ -211,7 +225,7 @@ def advice(prepared: Prepared, url: str) -> str:
         lines += [f"# {title}", curl(url + address, body=body, key=prepared.key), ""]
     lines += [
         f"Shop:  {url}/",
-        f"API:   {url}/schema/",
+        f"API:   {url}/schema/docs/",
         f"Admin: {url}/admin/  user {prepared.admin_user}  password {prepared.admin_password}",
     ]
     return "\n".join(lines)
