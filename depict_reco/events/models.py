@@ -38,10 +38,11 @@ class EventQuerySet(models.QuerySet["Event"]):
     def of_shopper(
         self, *, session_ids: Collection[str] = (), user_ids: Collection[str] = ()
     ) -> EventQuerySet:
-        """Events of one person, who is known by any of these ids, newest first."""
-        return self.filter(Q(session_id__in=session_ids) | Q(user_id__in=user_ids)).order_by(
-            "-time", "-pk"
-        )
+        """All events of one person, who is known by any of these ids, in no order.
+
+        For the newest few see ``events.shoppers``, which does not read the others.
+        """
+        return self.filter(Q(session_id__in=session_ids) | Q(user_id__in=user_ids)).order_by()
 
 
 class Event(models.Model):
@@ -89,10 +90,12 @@ class Event(models.Model):
                 fields=["market", "deduplication_id"], name="reco_event_deduplication"
             ),
         ]
-        indexes = [  # not partial ones: SQLite would not use them for a bound parameter
+        # Not partial ones: SQLite would not use them for a bound parameter. Not descending ones:
+        # it reads them backwards, ids included, only so.
+        indexes = [
             models.Index(fields=["market", "time", "id"], name="reco_event_window_idx"),
-            models.Index(fields=["market", "session_id", "-time"], name="reco_event_session_idx"),
-            models.Index(fields=["market", "user_id", "-time"], name="reco_event_user_idx"),
+            models.Index(fields=["market", "session_id", "time"], name="reco_event_session_idx"),
+            models.Index(fields=["market", "user_id", "time"], name="reco_event_user_idx"),
         ]
 
     def __str__(self) -> str:
