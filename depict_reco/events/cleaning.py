@@ -100,9 +100,9 @@ class Cleaner:
         )
         if event.deduplication_id or (self.ordered_from is None and not part):
             return event
-        # Lines of one order may be equal and yet two; rows without time are told by their place.
-        place = f"line {line}.{part}" if self.ordered_from else f"{event.time.timestamp()}.{part}"
-        return replace(event, deduplication_id=derived_deduplication_id(event, position=place))
+        place = line if self.ordered_from else None
+        derived = derived_deduplication_id(event, line=place, part=part)
+        return replace(event, deduplication_id=derived)
 
     def _type(self, value: Any) -> str:
         name = read_id(value)

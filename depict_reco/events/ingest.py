@@ -139,8 +139,16 @@ def _insert(connection: BaseDatabaseWrapper, columns: list[Sequence[Any]]) -> in
         else:
             marks = ", ".join(["%s"] * len(fields))
             prepared = [
-                [field.get_db_prep_save(value, connection) for value in column]
+                _prepared(field, column, connection)
                 for field, column in zip(fields, columns, strict=True)
             ]
             cursor.executemany(f"{into} VALUES ({marks}) {end}", list(zip(*prepared, strict=True)))
         return int(cursor.rowcount)
+
+
+def _prepared(
+    field: Field[Any, Any], column: Sequence[Any], connection: BaseDatabaseWrapper
+) -> list[Any]:
+    """Return values as the database driver takes them; equal ones are converted once."""
+    converted = {value: field.get_db_prep_save(value, connection) for value in set(column)}
+    return [converted[value] for value in column]
