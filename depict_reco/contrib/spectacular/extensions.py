@@ -10,11 +10,7 @@ from drf_spectacular.extensions import (
     OpenApiViewExtension,
 )
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiParameter,
-    OpenApiResponse,
-)
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -75,12 +71,20 @@ def _property(name: str, field: serializers.Field) -> dict[str, Any]:
     schema = _schema_of(field)
     if field.allow_null:
         schema = {"anyOf": [schema, {"type": "null"}]}
-    schema["title"] = name.replace("_", " ").title()
+    schema["title"] = _title(name)
     if field.help_text:
         schema["description"] = str(field.help_text)
     if field.default is not empty and not field.required:
         schema["default"] = field.default() if callable(field.default) else field.default
     return schema
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").title()
+
+
+def _titled(name: str) -> dict[str, Any]:
+    return {"type": "string", "title": _title(name)}
 
 
 def _schema_of(field: serializers.Field) -> dict[str, Any]:
@@ -129,7 +133,9 @@ class StorefrontSchema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         if self.method == "GET":
             return [
-                OpenApiParameter(name, str, required=True, description=str(field.help_text))
+                OpenApiParameter(
+                    name, _titled(name), required=True, description=str(field.help_text)
+                )
                 for name, field in self.view.serializer.fields.items()
             ]
         if self._operation.tag.startswith("Recommendations"):
@@ -137,27 +143,31 @@ class StorefrontSchema(AutoSchema):
         return []
 
     def get_response_serializers(self) -> Any:
-        answers = {
-            200: OpenApiResponse(self._operation.answer, description="Successful Response"),
-            **_REFUSALS,
-        }
-        if self.method == "POST":
-            answers[413] = OpenApiResponse(ErrorSerializer, description="The body is too large.")
-        return answers
+        return _REFUSALS if self.method == "GET" else {**_REFUSALS, 413: _TOO_LARGE}
 
-    def get_examples(self) -> list[OpenApiExample]:
-        example = self._operation.example
-        if example is None:
-            return []
-        return [OpenApiExample("answer", value=example, response_only=True, status_codes=["200"])]
+    def map_renderers(self, attribute: str) -> list[str]:
+        return ["application/json"]
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        answer: dict[str, Any] = {"schema": self._operation.answer}
+        if self._operation.example is not None:
+            answer["example"] = self._operation.example
+        done = {"description": "Successful Response", "content": {"application/json": answer}}
+        return {"200": done, **super()._get_response_bodies(direction)}
+
+    def _get_serializer_name(self, serializer: Any, direction: Any, *args: Any) -> str:
+        # bodies of requests and answers have names of their own in the contract
+        name: str = super()._get_serializer_name(serializer, "response", *args)
+        return name
 
 
 _REFERER = OpenApiParameter(
     "referer",
-    str,
+    _titled("referer"),
     OpenApiParameter.HEADER,
     description="The page; its origin counts where the header Origin is absent.",
 )
+_TOO_LARGE = OpenApiResponse(ErrorSerializer, description="The body is too large.")
 _REFUSALS = {
     401: OpenApiResponse(ErrorSerializer, description="No key, or not a valid one."),
     403: OpenApiResponse(ErrorSerializer, description="The key of another shop, or a closed shop."),

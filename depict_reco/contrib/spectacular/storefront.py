@@ -111,7 +111,7 @@ class Operation:
     summary: str
     description: str
     answer: dict[str, Any] = field(default_factory=dict)
-    """Schema of the answer 200."""
+    """Schema of the answer 200; empty where the contract says nothing of it."""
     example: Any = None
 
 
