@@ -1,1 +1,201 @@
-"""System checks of the app."""
+"""System checks: settings that cannot work, and installations that will disappoint.
+
+docs/checks.md has a paragraph for each.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
+
+from depict_reco.conf import artifact_dir, settings
+
+TAG = "depict_reco"
+"""``manage.py check --tag depict_reco`` runs these checks alone."""
+
+_PER_PROCESS_CACHES = {
+    "django.core.cache.backends.dummy.DummyCache",
+    "django.core.cache.backends.locmem.LocMemCache",
+}
+_RANGES: dict[str, tuple[float, float]] = {
+    "REFRESH_SECONDS": (0, float("inf")),
+    "HISTORY_LENGTH": (0, float("inf")),
+    "FEED_MAX_DEACTIVATED_SHARE": (0, 1),
+    "TRAINING_SEED": (0, 2**32 - 1),
+}
+"""Numbers that may be 0 or have an upper bound; all others must be above 0."""
+_PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.~-]*")
+
+
+@register(TAG)
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Report keys of DEPICT_RECO that are not known, and values that cannot work."""
+    given = getattr(django_settings, "DEPICT_RECO", {})
+    if not isinstance(given, Mapping):
+        return [_error(1, "DEPICT_RECO is not a dict.", hint='Write DEPICT_RECO = {"KEY": value}.')]
+    defaults = settings.defaults()
+    messages: list[CheckMessage] = []
+    for key, value in given.items():
+        if key not in defaults:
+            messages.append(_unknown_key(key, known=list(defaults)))
+        elif complaint := _complaint(key, value, default=defaults[key]):
+            messages.append(
+                _error(
+                    3,
+                    f"DEPICT_RECO[{key!r}] is {value!r}, but must be {complaint}.",
+                    hint=f"The default is {defaults[key]!r}.",
+                )
+            )
+    return messages
+
+
+@register(TAG)
+def check_authentication_classes(**kwargs: Any) -> list[CheckMessage]:
+    """Report dotted paths in API_AUTHENTICATION_CLASSES that lead to no authentication class."""
+    paths = _value("API_AUTHENTICATION_CLASSES")
+    messages: list[CheckMessage] = []
+    for path in paths or ():
+        try:
+            found = import_string(path)
+        except ImportError as error:
+            problem = f"cannot be imported: {error}"
+        else:
+            if isinstance(found, type) and issubclass(found, BaseAuthentication):
+                continue
+            problem = "is no authentication class of Django REST framework."
+        messages.append(
+            _error(
+                4,
+                f"{path!r} in DEPICT_RECO['API_AUTHENTICATION_CLASSES'] {problem}",
+                hint="Name subclasses of rest_framework.authentication.BaseAuthentication.",
+            )
+        )
+    return messages
+
+
+@register(TAG)
+def check_artifact_storage(**kwargs: Any) -> list[CheckMessage]:
+    """Report a storage that does not exist, and folders that trained models cannot go into."""
+    alias = _value("ARTIFACT_STORAGE")
+    if alias:
+        if alias in django_settings.STORAGES:
+            return []
+        hint = f"STORAGES has {', '.join(map(repr, django_settings.STORAGES))}."
+        return [_error(5, f"DEPICT_RECO['ARTIFACT_STORAGE'] names no storage: {alias!r}.", hint)]
+    if _value("ARTIFACT_DIR") is None or _is_writable(artifact_dir()):
+        return []
+    return [
+        _warning(
+            1,
+            f"This process cannot write to {artifact_dir()}, the folder of trained models.",
+            hint="Training will fail here; serving will not. Set DEPICT_RECO['ARTIFACT_DIR'] to a "
+            "folder that the process which trains may write to, or silence this where none does.",
+        )
+    ]
+
+
+@register(TAG, Tags.caches, deploy=True)
+def check_shared_cache(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a default cache that each process of the site has for itself."""
+    backend = django_settings.CACHES.get("default", {}).get("BACKEND")
+    if backend not in _PER_PROCESS_CACHES:
+        return []
+    return [
+        _warning(
+            2,
+            "The default cache is one of each process: with several workers, each counts request "
+            "limits for itself.",
+            hint="Use a shared cache, such as Redis, in CACHES; silence this if the site runs in "
+            "one process.",
+        )
+    ]
+
+
+@register(TAG, Tags.security, deploy=True)
+def check_authentication(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of an API that knows nobody."""
+    if _value("API_AUTHENTICATION_CLASSES") not in ((), []):
+        return []
+    return [
+        _warning(
+            3,
+            "DEPICT_RECO['API_AUTHENTICATION_CLASSES'] is empty: the API accepts no key, and only "
+            "pages of shops that are open to their origins get an answer.",
+            hint="Leave the setting out to accept keys in the query, a header or a cookie.",
+        )
+    ]
+
+
+def _value(key: str) -> Any:
+    """Return the value of a key, or None where another check has found fault with it."""
+    given = getattr(django_settings, "DEPICT_RECO", {})
+    if not isinstance(given, Mapping):
+        return None
+    default = settings.defaults()[key]
+    value = given.get(key, default)
+    return None if _complaint(key, value, default=default) else value
+
+
+def _unknown_key(key: Any, *, known: list[str]) -> CheckMessage:
+    close = difflib.get_close_matches(str(key).upper(), known, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else "docs/settings.md lists the keys."
+    return _error(2, f"DEPICT_RECO has no setting {key!r}.", hint)
+
+
+def _complaint(key: str, value: Any, *, default: Any) -> str | None:
+    """Return what a value must be, if it is not."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "True or False"
+    if isinstance(default, int | float):
+        return _number_complaint(key, value, whole=isinstance(default, int))
+    if isinstance(default, tuple):
+        is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        fits = is_list and all(isinstance(item, str) and item for item in value)
+        return None if fits else "a list of strings"
+    if key == "RECOMMENDATION_ID_PARAMETER":
+        is_name = isinstance(value, str) and _PARAMETER_NAME.fullmatch(value)
+        return None if is_name else "a name of letters, digits and . _ ~ -, or empty"
+    kinds: tuple[type, ...] = (str, Path) if key.endswith("_DIR") else (str,)
+    return None if isinstance(value, kinds) else "a string"
+
+
+def _number_complaint(key: str, value: Any, *, whole: bool) -> str | None:
+    kind = "a whole number" if whole else "a number"
+    is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if key not in _RANGES:
+        return None if is_number and 0 < value < float("inf") else f"{kind} above 0"
+    low, high = _RANGES[key]
+    if is_number and low <= value <= high and value != float("inf"):
+        return None
+    return f"{kind} from {low} to {high}" if high < float("inf") else f"{kind} from {low} on"
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether a folder can be written to, or made if it is not there yet."""
+    for candidate in (folder, *folder.absolute().parents):
+        if candidate.exists():
+            return candidate.is_dir() and os.access(candidate, os.W_OK | os.X_OK)
+    return False
+
+
+def _error(number: int, message: str, hint: str) -> CheckMessage:
+    return Error(message, hint=_with_anchor(hint, f"E{number:03}"), id=f"depict_reco.E{number:03}")
+
+
+def _warning(number: int, message: str, hint: str) -> CheckMessage:
+    return Warning(
+        message, hint=_with_anchor(hint, f"W{number:03}"), id=f"depict_reco.W{number:03}"
+    )
+
+
+def _with_anchor(hint: str, number: str) -> str:
+    return f"{hint} See docs/checks.md#depict_reco{number.lower()}"
