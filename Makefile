@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -58,6 +58,17 @@ data: install ## make the example's data anew: make data SOURCE=online_retail.cs
 matrix: install ## run the suite on every supported Python and Django that is here
 	$(BIN)/tox run
 
+.PHONY: docs
+docs: install ## write the tables of settings and commands from the code
+	$(BIN)/python docs/tables.py --write
+
+bench-%: install ## measure: make bench-accuracy
+	$(BIN)/python -m benchmarks.$*
+
 .PHONY: build
 build: install ## build the wheel and the source distribution
 	$(BIN)/python -m build
+
+.PHONY: openapi
+openapi: install ## store the OpenAPI document that the tests compare with, to be reviewed
+	UPDATE_OPENAPI=1 $(BIN)/python -m pytest tests/api/test_openapi.py -q
