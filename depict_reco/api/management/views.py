@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from rest_framework import mixins, status
@@ -173,7 +175,8 @@ class FeedView(
         """
         feed = self.get_object()
         result = tasks.import_feed(feed)
-        run = FeedRun.objects.select_related("market__tenant").get(pk=result.run_id)
+        runs = FeedRun.objects.select_related("market__tenant")
+        run = runs.get(pk=cast(int, result.run_id))  # only a dry run has none
         return Response(resources.FeedRunSerializer(run).data, status=status.HTTP_201_CREATED)
 
 
