@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -152,59 +151,58 @@ def cellphone_tables() -> None:
     empty = shops.from_groups([], n_items=n, action=Action.VIEW, baskets=False)
     model = ShopModel.fit(empty, shop.texts, options=FitOptions())
     viewed = pairs(shop.also_viewed, limit=5000)
-    bought = Popular(shop)
+    popular = Category(shop, sales=True)
     rows = [
-        ("popular in the category", measured(viewed, unseen(bought.scores), n)),
+        ("same category", measured(viewed, unseen(Category(shop).scores), n)),
+        ("popular in it, known sales", measured(viewed, unseen(popular.scores), n)),
         (OURS, measured(viewed, model.substitutes, n)),
     ]
     show(f"Cell phones: also viewed, from brand and categories, {len(viewed)} pairs", rows)
 
-    known, hidden = halves(shop.also_bought)
-    behaviour = shops.from_groups(known, n_items=n, action=Action.PURCHASE, baskets=True)
-    asked = [(np.array([left], np.int32), right) for left, right in hidden[:: len(hidden) // 5000]]
-    model = trained(behaviour, shop.texts)
-    groups = basket_groups(behaviour)
+    known, asked = halves(shop.also_bought, limit=5000)
+    behaviour = behaviour_of(known, Action.PURCHASE)
+    model, groups = trained(behaviour, shop.texts), basket_groups(behaviour)
     rows = [
-        (name, measured(asked, unseen(fit(groups).scores), n))
+        (name, measured(asked, but_known(fit(groups).scores, known), n))
         for name, fit in (("cosine", rivals.Cosine), ("popular", rivals.Popular))
     ]
-    rows.append((OURS, measured(asked, model.complements, n)))
+    rows.append((OURS, measured(asked, but_known(model.complements, known), n)))
     show(f"Cell phones: the other half of also bought, {len(asked)} pairs", rows)
     print("weights", model.weights.complements)
-    two_questions(shop)
+    two_questions(shop, known)
 
 
-def two_questions(shop: Relations) -> None:
+def two_questions(shop: Relations, bought: Sequence[Sequence[int]]) -> None:
     """Complements find what was bought together, substitutes what was viewed instead."""
     n = len(shop.texts)
-    carts, _ = halves(shop.also_bought)
-    clicks, hidden = halves(shop.also_viewed)
-    baskets = shops.from_groups(carts, n_items=n, action=Action.PURCHASE, baskets=True)
-    sessions = shops.from_groups(clicks, n_items=n, action=Action.VIEW, baskets=False)
-    model = trained(joined(sessions, baskets), shop.texts)
+    seen, viewed = halves(shop.also_viewed, limit=5000)
+    both = joined(behaviour_of(seen, Action.VIEW), behaviour_of(bought, Action.PURCHASE))
+    model = trained(both, shop.texts)
+    complements, substitutes = (
+        but_known(model.complements, seen),
+        but_known(model.substitutes, seen),
+    )
     together = pairs(shop.bought_together, limit=5000)
-    viewed = [
-        (np.array([left], np.int32), right)
-        for left, right in hidden[:: max(1, len(hidden) // 5000)]
+    rows = [
+        ("substitutes", measured(together, unseen(model.substitutes), n)),
+        ("complements", measured(together, unseen(model.complements), n)),
     ]
-    for title, asked, ours, other in (
-        ("bought together", together, model.complements, model.substitutes),
-        ("the other half of also viewed", viewed, model.substitutes, model.complements),
-    ):
-        names = ("complements", "substitutes")
-        own, rival = names if ours == model.complements else names[::-1]
-        rows = [(rival, measured(asked, other, n)), (own, measured(asked, ours, n))]
-        show(f"Cell phones: {title}, {len(asked)} pairs", rows, ours=own)
+    show(f"Cell phones: bought together, {len(together)} pairs", rows, ours="complements")
+    rows = [
+        ("complements", measured(viewed, complements, n)),
+        ("substitutes", measured(viewed, substitutes, n)),
+    ]
+    title = f"Cell phones: the other half of also viewed, {len(viewed)} pairs"
+    show(title, rows, ours="substitutes")
 
 
-class Popular:
-    """The popular products of the smallest category that a product is in."""
+class Category:
+    """The products of the smallest category that a product is in, all alike or by ``sales``."""
 
-    def __init__(self, shop: Relations) -> None:
+    def __init__(self, shop: Relations, *, sales: bool = False) -> None:
         n = len(shop.texts)
-        counts = np.bincount(
-            [item for related in shop.also_bought for item in related], minlength=n
-        )
+        bought = [item for related in shop.also_bought for item in related]
+        counts = np.bincount(bought, minlength=n) if sales else np.zeros(n, dtype=np.int64)
         members: dict[str, list[int]] = {}
         for item, text in enumerate(shop.texts):
             for category in text.categories:
@@ -225,8 +223,13 @@ def pairs(related: Sequence[Sequence[int]], *, limit: int) -> list[Question]:
     return [(np.array([item], np.int32), other) for item, other in found if item != other]
 
 
-def halves(related: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[tuple[int, int]]]:
-    """Split edges at random: pairs to learn from, in random order, and pairs to be asked."""
+def halves(
+    related: Sequence[Sequence[int]], *, limit: int
+) -> tuple[list[list[int]], list[Question]]:
+    """Hide half of the relations, chosen at random and in both directions.
+
+    Returns the other half as a list for each product, and about ``limit`` hidden pairs.
+    """
     edges = sorted(
         {
             (min(item, other), max(item, other))
@@ -237,7 +240,34 @@ def halves(related: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[tupl
     )
     order = np.random.default_rng(0).permutation(len(edges))
     half = len(edges) // 2
-    return [list(edges[at]) for at in order[:half]], [edges[at] for at in order[half:]]
+    known: list[list[int]] = [[] for _ in related]
+    for left, right in (edges[at] for at in order[:half]):
+        known[left].append(right)
+        known[right].append(left)
+    hidden = [edges[at] for at in order[half:]]
+    asked = hidden[:: max(1, len(hidden) // limit)]
+    return known, [(np.array([left], np.int32), right) for left, right in asked]
+
+
+def behaviour_of(known: Sequence[Sequence[int]], action: Action) -> Interactions:
+    """Return each product and its known relations as one session, or as one basket."""
+    rows = [[item, *others] for item, others in enumerate(known) if others]
+    return shops.from_groups(
+        [rows[at] for at in np.random.default_rng(1).permutation(len(rows))],
+        n_items=len(known),
+        action=action,
+        baskets=action == Action.PURCHASE,
+    )
+
+
+def but_known(scores: Answer, known: Sequence[Sequence[int]]) -> Answer:
+    """Return the answer without the product itself and the relations that were given."""
+
+    def answer(query: Ints) -> Scored:
+        item = int(query[0])
+        return without(scores(query), np.array([item, *known[item]], dtype=np.int32))
+
+    return answer
 
 
 def joined(first: Interactions, second: Interactions) -> Interactions:
@@ -245,18 +275,17 @@ def joined(first: Interactions, second: Interactions) -> Interactions:
     shift = int(first.sessions.max()) + 1
     span = [np.linspace(0.0, 1e6, len(part)) for part in (first, second)]
     times = np.concatenate(span)
-    order = np.argsort(times, kind="stable")
     none = np.full(len(times), -1, dtype=np.int32)
-    together = replace(
-        first,
-        items=np.concatenate([first.items, second.items]),
-        actions=np.concatenate([first.actions, second.actions]),
-        sessions=np.concatenate([first.sessions, second.sessions + shift]).astype(np.int32),
-        baskets=np.concatenate([first.baskets, second.baskets]),
+    order = np.argsort(times, kind="stable")
+    return Interactions(
+        items=np.concatenate([first.items, second.items])[order],
+        actions=np.concatenate([first.actions, second.actions])[order],
+        sessions=np.concatenate([first.sessions, second.sessions + shift]).astype(np.int32)[order],
+        baskets=np.concatenate([first.baskets, second.baskets])[order],
         shoppers=none,
-        times=times,
+        times=times[order],
+        n_items=first.n_items,
     )
-    return together.select(order)
 
 
 TABLES: dict[str, tuple[str, Callable[[], None]]] = {

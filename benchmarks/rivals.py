@@ -285,7 +285,7 @@ class ImplicitItems:
     def __init__(self, groups: Groups, *, kind: str, neighbours: int) -> None:
         from implicit import nearest_neighbours
 
-        model = getattr(nearest_neighbours, kind)(K=neighbours, num_threads=0)
+        model = getattr(nearest_neighbours, kind)(K=neighbours, num_threads=1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it converts its own matrices and warns of that
             model.fit(groups.incidence().astype(np.float64), show_progress=False)
@@ -304,7 +304,7 @@ class ImplicitALS:
         from implicit.als import AlternatingLeastSquares
 
         self._model = AlternatingLeastSquares(
-            factors=factors, alpha=confidence, random_state=0, iterations=15
+            factors=factors, alpha=confidence, random_state=0, num_threads=1
         )
         self._model.fit(groups.incidence(), show_progress=False)
         self._n_items = groups.n_items

@@ -24,6 +24,8 @@ from depict_reco.engine.neighbours import (
     fit_cooccurrence,
     fit_ease,
     fit_transitions,
+    fit_two_steps,
+    recency_weights,
 )
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
@@ -32,8 +34,8 @@ from depict_reco.engine.sparse import Ints, Scored, blend, without
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole that is done (0 to 1)."""
 
-NEXT_PARTS = ("sessions", "transitions", "together", "content")
-BASKET_PARTS = ("baskets", "linear", "sessions", "content")
+NEXT_PARTS = ("sessions", "transitions", "latest", "together", "walks", "content")
+BASKET_PARTS = ("baskets", "linear", "sessions", "walks", "content")
 SUBSTITUTE_PARTS = ("content", "together", "transitions")
 
 
@@ -41,8 +43,8 @@ SUBSTITUTE_PARTS = ("content", "together", "transitions")
 class Weights:
     """The weights of the parts of each question, in the order of the tuples above."""
 
-    next_items: tuple[float, ...] = (1.0, 0.5, 0.3, 0.1)
-    complements: tuple[float, ...] = (0.5, 1.0, 0.2, 0.0)
+    next_items: tuple[float, ...] = (1.0, 0.5, 0.5, 0.3, 0.35, 0.1)
+    complements: tuple[float, ...] = (0.2, 1.0, 0.1, 0.0, 0.0)
     substitutes: tuple[float, ...] = (1.0, 0.5, 0.2)
 
 
@@ -55,7 +57,11 @@ class FitOptions:
     linear_items: int = 6000
     """Most frequent items of the linear basket model; it needs 8 bytes times its square."""
     regularisation: float = 100.0
-    """Of the linear basket model."""
+    """Of the linear basket model; training tries several."""
+    half_life: float = 0.0
+    """Baskets lose half their weight in the linear model per this share of the window; 0: none."""
+    linear_neighbours: int = 300
+    """Items kept per item of the linear model, those that speak against it included."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     longest_session: int = 20
     """Newest items of a session that are looked at."""
@@ -73,6 +79,7 @@ class ShopModel:
     sessions: SessionNeighbours
     transitions: Neighbours
     together: Neighbours
+    walks: Neighbours
     baskets: Neighbours
     linear: Neighbours
     content: ContentModel
@@ -108,14 +115,18 @@ class ShopModel:
         transitions = fit_transitions(sessions, count=count, backward=0.3)
         progress("co-occurrence", 0.6)
         together = fit_cooccurrence(sessions, count=count)
-        progress("baskets", 0.75)
+        progress("walks", 0.7)
+        undirected = fit_transitions(sessions, count=count, backward=1.0)
+        walks = fit_two_steps(undirected, count=count)
+        progress("baskets", 0.8)
         in_baskets = fit_cooccurrence(baskets, count=count)
         progress("linear model", 0.85)
         linear = fit_ease(
             baskets,
-            count=count,
+            count=options.linear_neighbours,
             regularisation=options.regularisation,
             max_items=options.linear_items,
+            weights=recency_weights(baskets, options.half_life),
         )
         progress("popularity", 0.98)
         return cls(
@@ -123,6 +134,7 @@ class ShopModel:
             sessions=index,
             transitions=transitions,
             together=together,
+            walks=walks,
             baskets=in_baskets,
             linear=linear,
             content=content,
@@ -156,7 +168,9 @@ class ShopModel:
         parts = [
             self.sessions.scores(query),
             self.transitions.scores_of(query, recency),
+            self.transitions.scores_of(query[-1:]),
             self.together.scores_of(query, recency),
+            self.walks.scores_of(query, recency),
             self.content.neighbours.scores_of(query, recency),
         ]
         return [without(part, asked) for part in parts]
@@ -168,6 +182,7 @@ class ShopModel:
             self.baskets.scores_of(query),
             self.linear.scores_of(query),
             self.sessions.scores(query[-self.options.longest_session :]),
+            self.walks.scores_of(query),
             self.content.neighbours.scores_of(query),
         ]
         return [without(part, asked) for part in parts]
@@ -196,9 +211,9 @@ class ShopModel:
         options = FitOptions(**stored | {"sessions": SessionOptions(**stored["sessions"])})
         weights = Weights(**{name: tuple(row) for name, row in settings["weights"].items()})
 
-        def part(kind: type[Any], name: str) -> dict[str, Any]:
-            names = (part.name for part in fields(kind))
-            return {key: arrays[f"{name}.{key}"] for key in names if f"{name}.{key}" in arrays}
+        def part(kind: type[Any], name: str, *, but: str = "") -> dict[str, Any]:
+            names = (entry.name for entry in fields(kind) if entry.name != but)
+            return {key: arrays[f"{name}.{key}"] for key in names}
 
         def neighbours(name: str) -> Neighbours:
             return Neighbours(**part(Neighbours, name))
@@ -206,14 +221,16 @@ class ShopModel:
         return cls(
             n_items=int(settings["n_items"]),
             sessions=SessionNeighbours(
-                **part(SessionNeighbours, "sessions"), options=options.sessions
+                **part(SessionNeighbours, "sessions", but="options"), options=options.sessions
             ),
             transitions=neighbours("transitions"),
             together=neighbours("together"),
+            walks=neighbours("walks"),
             baskets=neighbours("baskets"),
             linear=neighbours("linear"),
             content=ContentModel(
-                **part(ContentModel, "content"), neighbours=neighbours("content.neighbours")
+                **part(ContentModel, "content", but="neighbours"),
+                neighbours=neighbours("content.neighbours"),
             ),
             popularity=Popularity(**part(Popularity, "popularity")),
             weights=weights,

@@ -117,8 +117,14 @@ def top_per_row(matrix: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
     keep = np.ones(len(data), dtype=bool)
     for row in np.flatnonzero(lengths > count):
         start, end = indptr[row], indptr[row + 1]
-        least = np.argpartition(data[start:end], end - start - count)[: end - start - count]
-        keep[start + least] = False
+        values = data[start:end]
+        last = np.partition(values, end - start - count)[end - start - count]
+        keep[start:end] = values > last
+        equal = np.flatnonzero(values == last)
+        room = count - np.count_nonzero(keep[start:end])
+        if len(equal) > room:
+            equal = equal[np.argsort(indices[start + equal], kind="stable")[:room]]
+        keep[start + equal] = True
     lengths = np.minimum(lengths, count)
     indices, data = indices[keep], data[keep]
     rows = np.repeat(np.arange(matrix.shape[0]), lengths)

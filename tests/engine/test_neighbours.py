@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from depict_reco.engine import neighbours
+from depict_reco.engine.neighbours import (
+    Neighbours,
+    best_of_products,
+    fit_cooccurrence,
+    fit_ease,
+    fit_transitions,
+)
+from depict_reco.testing import groups_of
+
+
+def related(model, item):
+    """Return the related items of one item with their scores, best first."""
+    row = slice(model.indptr[item], model.indptr[item + 1])
+    return dict(zip(model.items[row].tolist(), model.scores[row].tolist(), strict=True))
+
+
+def table(model):
+    return [related(model, item) for item in range(len(model.indptr) - 1)]
+
+
+def assert_equal(model, expected):
+    np.testing.assert_array_equal(model.indptr, expected.indptr)
+    np.testing.assert_array_equal(model.items, expected.items)
+    np.testing.assert_array_equal(model.scores, expected.scores)
+
+
+# Co-occurrence
+
+
+def test_cooccurrence_by_hand():
+    """Score c / (√(f_i · f_j) + 1) with groups of n items counted 1 / log2(n + 1).
+
+    The group of three counts 1 / log2(4) = 1/2, that of two 1 / log2(3) = 0.6309.
+    Frequencies: 0 and 1 are in both, 1.1309; 2 is in the first, 0.5.
+    """
+    model = fit_cooccurrence(groups_of([[0, 1, 2], [1, 0]], n_items=4))
+    both, first = 0.5 + 1 / math.log2(3), 0.5
+    expected = {1: both / (both + 1), 2: first / (math.sqrt(both * first) + 1)}
+    assert related(model, 0) == pytest.approx(expected)
+    assert list(related(model, 0)) == [1, 2]
+    assert related(model, 2) == pytest.approx({0: expected[2], 1: expected[2]})
+    assert related(model, 3) == {}
+
+
+def test_cooccurrence_counts_an_item_once_per_group():
+    once = fit_cooccurrence(groups_of([[0, 1, 2]], n_items=3))
+    repeated = fit_cooccurrence(groups_of([[0, 1, 2], [1]], n_items=3))
+    # the lengths of the groups differ, the pairs of the second are none
+    assert related(once, 0).keys() == related(repeated, 0).keys() == {1, 2}
+
+
+def test_cooccurrence_is_symmetric():
+    model = fit_cooccurrence(groups_of([[0, 1], [2, 1], [0, 2, 1], [3, 0]], n_items=4))
+    for item in range(4):
+        for other, score in related(model, item).items():
+            assert related(model, other)[item] == pytest.approx(score)
+
+
+def test_shrinkage_draws_rare_pairs_down():
+    rows = [[0, 1]] + [[2, 3]] * 20
+    plain = fit_cooccurrence(groups_of(rows, n_items=4), shrinkage=0.0)
+    shrunk = fit_cooccurrence(groups_of(rows, n_items=4), shrinkage=5.0)
+    assert related(plain, 0)[1] == pytest.approx(1.0)
+    assert related(plain, 2)[3] == pytest.approx(1.0)
+    assert related(shrunk, 0)[1] < 0.2 < 0.7 < related(shrunk, 2)[3]
+
+
+def test_weights_of_groups_count():
+    rows, weights = [[0, 1], [0, 2]], np.array([1.0, 3.0], dtype=np.float32)
+    model = fit_cooccurrence(
+        groups_of(rows, n_items=3), weights=weights, normalise=0.0, shrinkage=0.0
+    )
+    assert related(model, 0)[2] == pytest.approx(3 * related(model, 0)[1])
+
+
+def test_count_keeps_the_best():
+    rows = [[0, 1]] * 3 + [[0, 2]] * 2 + [[0, 3]]
+    model = fit_cooccurrence(groups_of(rows, n_items=4), count=2, normalise=0.0)
+    assert list(related(model, 0)) == [1, 2]
+
+
+# Transitions
+
+
+def test_transitions_lead_forward():
+    model = fit_transitions(groups_of([[0, 1], [0, 1], [0, 2]], n_items=3))
+    assert related(model, 0) == {1: 2.0, 2: 1.0}
+    assert related(model, 1) == {}
+
+
+def test_transitions_fade_with_the_distance():
+    model = fit_transitions(groups_of([[0, 1, 2, 3]], n_items=4))
+    assert related(model, 0) == pytest.approx({1: 1.0, 2: 1 / 2, 3: 1 / 3})
+
+
+def test_transitions_end_with_their_reach():
+    model = fit_transitions(groups_of([[0, 1, 2, 3]], n_items=4), reach=2)
+    assert related(model, 0) == {1: 1.0, 2: 0.5}
+
+
+def test_transitions_do_not_leave_the_session():
+    model = fit_transitions(groups_of([[0, 1], [2, 3]], n_items=4))
+    assert table(model) == [{1: 1.0}, {}, {3: 1.0}, {}]
+
+
+def test_transitions_backward():
+    model = fit_transitions(groups_of([[0, 1]], n_items=2), backward=0.25)
+    assert table(model) == [{1: 1.0}, {0: 0.25}]
+
+
+def test_transitions_to_oneself_are_none():
+    model = fit_transitions(groups_of([[0, 1, 0]], n_items=2))
+    assert table(model) == [{1: 1.0}, {0: 1.0}]
+
+
+def test_transitions_weigh_sessions():
+    weights = np.array([1.0, 0.5], dtype=np.float32)
+    model = fit_transitions(groups_of([[0, 1], [0, 2]], n_items=3), weights=weights)
+    assert related(model, 0) == {1: 1.0, 2: 0.5}
+
+
+# EASE
+
+
+def dense_ease(rows, n_items, regularisation):
+    matrix = np.zeros((len(rows), n_items))
+    for number, row in enumerate(rows):
+        matrix[number, row] = 1.0
+    inverse = np.linalg.inv(matrix.T @ matrix + regularisation * np.eye(n_items))
+    model = -inverse / np.diag(inverse)
+    np.fill_diagonal(model, 0.0)
+    return model
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(
+        st.lists(st.integers(0, 7), min_size=1, max_size=5, unique=True), min_size=2, max_size=15
+    ),
+    regularisation=st.sampled_from([1.0, 10.0, 100.0]),
+)
+def test_ease_equals_the_dense_formula(rows, regularisation):
+    model = fit_ease(groups_of(rows, n_items=8), regularisation=regularisation)
+    expected = dense_ease(rows, 8, regularisation)
+    found = np.zeros((8, 8))
+    for item in range(8):
+        for other, score in related(model, item).items():
+            found[item, other] = score
+    np.testing.assert_allclose(found, np.maximum(expected, 0.0), rtol=1e-3, atol=1e-5)
+
+
+def test_ease_leaves_rare_items_out():
+    rows = [[0, 1], [0, 1], [0, 2], [1, 2], [3, 0]]
+    model = fit_ease(groups_of(rows, n_items=5), max_items=3, regularisation=1.0)
+    assert related(model, 3) == {}
+    assert 3 not in related(model, 0)
+    assert related(model, 0).keys() == {1, 2}
+
+
+def test_ease_keeps_the_best():
+    rows = [[0, 1]] * 5 + [[0, 2]] * 3 + [[0, 3]]
+    full = fit_ease(groups_of(rows, n_items=4), regularisation=1.0)
+    short = fit_ease(groups_of(rows, n_items=4), regularisation=1.0, count=1)
+    assert list(related(full, 0)) == [1, 2, 3]
+    assert list(related(short, 0)) == [1]
+
+
+def test_ease_weighs_groups():
+    rows = [[0, 1], [0, 2]]
+    weights = np.array([1.0, 9.0], dtype=np.float32)
+    model = fit_ease(groups_of(rows, n_items=3), regularisation=1.0, weights=weights)
+    assert related(model, 0)[2] > 2 * related(model, 0)[1]
+
+
+def test_ease_of_one_item_says_nothing():
+    assert table(fit_ease(groups_of([[2], [2]], n_items=3))) == [{}, {}, {}]
+
+
+# Products of matrices, blocks
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.lists(st.integers(0, 3), min_size=5, max_size=5), min_size=1, max_size=9),
+    count=st.integers(1, 9),
+    minimum=st.sampled_from([0.0, 3.0]),
+)
+def test_best_of_products_equals_the_whole_product(values, count, minimum):
+    left = np.array(values, dtype=np.float32)
+    matrix = sparse.csr_matrix(left)
+    model = best_of_products(matrix, matrix.T.tocsr(), count=count, minimum=minimum)
+    product = (left @ left.T).tolist()
+    for item, row in enumerate(product):
+        candidates = [o for o, score in enumerate(row) if o != item and score > minimum]
+        expected = sorted(candidates, key=lambda other: (-row[other], other))[:count]
+        assert list(related(model, item)) == expected
+        assert list(related(model, item).values()) == [row[other] for other in expected]
+
+
+def test_best_of_products_of_nothing():
+    empty = sparse.csr_matrix((0, 3), dtype=np.float32)
+    model = best_of_products(empty, empty.T.tocsr(), count=5)
+    assert model.indptr.tolist() == [0]
+    assert model.items.dtype == np.int32
+    assert model.scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("block", [1, 3, 7])
+def test_blocks_change_nothing(monkeypatch, block):
+    random = np.random.default_rng(1)
+    rows = [random.permutation(20)[: random.integers(1, 7)].tolist() for _ in range(60)]
+    groups = groups_of(rows, n_items=20)
+    matrix = groups.incidence().T.tocsr()
+    whole = fit_cooccurrence(groups, count=5)
+    product = best_of_products(matrix, matrix.T.tocsr(), count=5)
+    monkeypatch.setattr(neighbours, "BLOCK", block)
+    assert_equal(fit_cooccurrence(groups, count=5), whole)
+    assert_equal(best_of_products(matrix, matrix.T.tocsr(), count=5), product)
+
+
+# The lists of several items
+
+
+def lists():
+    matrix = sparse.csr_matrix(
+        np.array([[0, 3, 1, 0], [2, 0, 0, 1], [0, 0, 0, 0], [4, 0, 0, 0]], dtype=np.float32)
+    )
+    return Neighbours.from_matrix(matrix, count=5)
+
+
+def scores_of(query, weights=None):
+    found = lists().scores_of(
+        np.array(query, dtype=np.int32),
+        None if weights is None else np.array(weights, dtype=np.float32),
+    )
+    return dict(zip(found.items.tolist(), found.scores.tolist(), strict=True))
+
+
+def test_lists_are_added_up():
+    assert scores_of([0]) == {1: 3.0, 2: 1.0}
+    assert scores_of([1, 3]) == {0: 6.0, 3: 1.0}
+    assert scores_of([1, 1]) == {0: 4.0, 3: 2.0}
+    assert scores_of([2]) == {}
+    assert scores_of([]) == {}
+
+
+def test_lists_are_weighed():
+    assert scores_of([1, 3], [1.0, 0.5]) == {0: 4.0, 3: 1.0}
+    assert scores_of([0], [2.0]) == {1: 6.0, 2: 2.0}
+
+
+def test_lists_keep_the_best_in_order():
+    model = Neighbours.from_matrix(sparse.csr_matrix(np.array([[1.0, 3.0, 2.0]])), count=2)
+    assert model.items.tolist() == [1, 2]
+    assert model.scores.tolist() == [3.0, 2.0]
+    assert model.indptr.tolist() == [0, 2]
