@@ -7,15 +7,25 @@ right answer, as the API never returns it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from depict_reco.engine.interactions import Groups, Interactions
 from depict_reco.engine.metrics import Tally
-from depict_reco.engine.model import ShopModel, Weights, basket_groups, session_groups
-from depict_reco.engine.sparse import Ints, Scored
+from depict_reco.engine.model import (
+    FitOptions,
+    ShopModel,
+    Weights,
+    basket_groups,
+    session_groups,
+)
+from depict_reco.engine.neighbours import fit_ease, recency_weights
+from depict_reco.engine.sparse import Ints, Scored, without
 from depict_reco.engine.tuning import Question, WeightSearch
+
+REGULARISATIONS = (30.0, 100.0, 300.0, 1000.0)
+HALF_LIVES = (0.0, 0.4, 0.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +100,36 @@ def tune(
     return tuple(weights)
 
 
-def tuned_weights(model: ShopModel, split: Split, *, limit: int = 1000) -> Weights:
+def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> FitOptions:
+    """Choose what the linear basket model depends on, by fitting it on ``split.train``.
+
+    Asks the older half of the held-out baskets. Too few of them, and nothing changes.
+    """
+    questions = list(basket_questions(split.baskets.before(len(split.baskets) // 2), limit))
+    if len(questions) < 50:
+        return options
+    baskets = basket_groups(split.train)
+
+    def goal(trial: FitOptions) -> float:
+        linear = fit_ease(
+            baskets,
+            count=trial.linear_neighbours,
+            regularisation=trial.regularisation,
+            max_items=trial.linear_items,
+            weights=recency_weights(baskets, trial.half_life),
+        )
+        measures = measure(
+            questions, lambda query: without(linear.scores_of(query), query), baskets.n_items
+        )
+        return measures["hr@10"] + measures["mrr@20"]
+
+    trials = [replace(options, regularisation=strength) for strength in REGULARISATIONS]
+    best = max(trials, key=goal)
+    fading = [replace(best, half_life=half_life) for half_life in HALF_LIVES]
+    return max(fading, key=goal)
+
+
+def tuned_weights(model: ShopModel, split: Split, *, limit: int = 2000) -> Weights:
     """Learn the weights of a model that was fitted on ``split.train``.
 
     Only the older half of the held-out groups is used, so that the newer half can measure.

@@ -7,7 +7,12 @@ from typing import Any
 from depict_reco.conf import settings
 from depict_reco.engine.content import ContentModel
 from depict_reco.engine.holdout import measure as measure_answers
-from depict_reco.engine.holdout import measured_questions, split_by_time, tuned_weights
+from depict_reco.engine.holdout import (
+    measured_questions,
+    split_by_time,
+    tuned_options,
+    tuned_weights,
+)
 from depict_reco.engine.model import FitOptions, ShopModel
 from depict_reco.engine.sparse import Scored, without
 from depict_reco.exceptions import TrainingError
@@ -40,7 +45,7 @@ def evaluate(
     model = ShopModel.fit(
         split.train,
         (),
-        options=FitOptions(),
+        options=tuned_options(FitOptions(), split),
         content=content,
         progress=lambda stage, share: progress(stage, 0.5 + 0.2 * share),
     )

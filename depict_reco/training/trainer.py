@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from depict_reco.conf import settings
 from depict_reco.engine.content import ContentModel
-from depict_reco.engine.holdout import accuracy, split_by_time, tuned_weights
+from depict_reco.engine.holdout import accuracy, split_by_time, tuned_options, tuned_weights
 from depict_reco.engine.model import FitOptions, ShopModel, Weights
 from depict_reco.exceptions import TrainingError, TrainingRunningError
 from depict_reco.tenants.models import Market
@@ -127,11 +127,11 @@ def train(market: Market, *, progress: Progress = lambda stage, share: None) -> 
         )
     progress("content", 0.4)
     content = ContentModel.fit(dataset.items.texts)
-    weights, measured = _tune_and_measure(dataset, content, progress)
+    options, weights, measured = _tune_and_measure(dataset, content, progress)
     model = ShopModel.fit(
         dataset.interactions,
         (),
-        options=FitOptions(),
+        options=options,
         weights=weights,
         content=content,
         progress=lambda stage, share: progress(stage, 0.75 + 0.25 * share),
@@ -148,19 +148,21 @@ def train(market: Market, *, progress: Progress = lambda stage, share: None) -> 
 
 def _tune_and_measure(
     dataset: Dataset, content: ContentModel, progress: Progress
-) -> tuple[Weights, dict[str, Any]]:
-    """Return the weights learned on held-out data, and the accuracy on newer held-out data."""
+) -> tuple[FitOptions, Weights, dict[str, Any]]:
+    """Return options and weights learned on held-out data, and the accuracy on newer such data."""
     split = split_by_time(dataset.interactions)
     if split is None:
-        return Weights(), {}
+        return FitOptions(), Weights(), {}
+    progress("trial: linear model", 0.42)
+    options = tuned_options(FitOptions(), split)
     trial = ShopModel.fit(
         split.train,
         (),
-        options=FitOptions(),
+        options=options,
         content=content,
         progress=lambda stage, share: progress(f"trial: {stage}", 0.45 + 0.15 * share),
     )
     progress("tuning", 0.6)
     weights = tuned_weights(trial, split)
     progress("measuring", 0.7)
-    return weights, accuracy(replace(trial, weights=weights), split)
+    return options, weights, accuracy(replace(trial, weights=weights), split)
