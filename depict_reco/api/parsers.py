@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 
 from depict_reco.api.errors import BodyTooLargeError, InvalidRequestError
@@ -59,6 +60,23 @@ class JSONBodyParser(BaseParser):
             raise InvalidRequestError.of(
                 "json_invalid", "JSON decode error", loc=("body", position)
             ) from None
+
+
+def body_stream(request: HttpRequest) -> Readable:
+    """Return what the body of a request is read from.
+
+    Under WSGI Django sees no body in a request without Content-Length, although a chunked one has
+    a body; servers that mark its end say so, and then it can be read from the source.
+    """
+    environ = request.META
+    if (
+        "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        and not environ.get("CONTENT_LENGTH")
+        and environ.get("wsgi.input_terminated")
+    ):
+        source: Readable = environ["wsgi.input"]
+        return source
+    return request
 
 
 def read_body(stream: Readable, *, limit: int) -> bytes:

@@ -16,7 +16,7 @@ from depict_reco.api import cors
 from depict_reco.api.authentication import configured_authenticators
 from depict_reco.api.errors import InvalidRequestError, error_response
 from depict_reco.api.fields import StrictSerializer
-from depict_reco.api.parsers import JSONBodyParser
+from depict_reco.api.parsers import JSONBodyParser, body_stream
 from depict_reco.api.permissions import MayAskStorefront
 from depict_reco.api.serializers import (
     CategoryRecommendRequestSerializer,
@@ -86,6 +86,9 @@ class StorefrontView(APIView):
     ) -> HttpResponse:
         response.headers["Cache-Control"] = "private, no-store"
         cors.allow_origin(response, request, tenant=self.tenant)
+        if request.method == "HEAD":
+            response.headers["Content-Length"] = str(len(response.content))
+            response.content = b""
         return response
 
     def raise_uncaught_exception(self, exc: Exception) -> NoReturn:
@@ -93,7 +96,7 @@ class StorefrontView(APIView):
 
     def read_body(self, request: Request) -> dict[str, Any]:
         """Return the valid body of a request."""
-        return self._validated(JSONBodyParser().parse(request._request), within="body")
+        return self._validated(JSONBodyParser().parse(body_stream(request._request)), within="body")
 
     def read_query(self, request: Request) -> dict[str, Any]:
         """Return the valid query parameters of a request."""

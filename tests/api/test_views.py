@@ -6,7 +6,7 @@ import json
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.request import UnreadablePostError
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from depict_reco.api import views
 from depict_reco.models import Market, RecommendationType, Tenant
@@ -377,8 +377,6 @@ def test_the_projects_own_rest_framework_settings_do_not_matter(secret, asked):
         post = views.RecommendForProductsView.post
         variants = False
 
-    from django.test import RequestFactory
-
     request = RequestFactory().post(
         MANY, json.dumps(ENDPOINTS[MANY]), content_type="text/plain", headers={"X-API-KEY": secret}
     )
@@ -432,6 +430,28 @@ def test_the_stream_is_read_no_further_than_needed(shop, asked, settings):
     )
 
     assert response.status_code == 200
+
+
+def test_a_chunked_body_is_read_where_the_server_marks_its_end(shop, asked):
+    raw = json.dumps(ENDPOINTS[MANY]).encode()
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "CONTENT_TYPE": "x"}
+
+    for terminated, status in [(True, 200), (False, 422)]:
+        response = shop.post(
+            MANY,
+            **{"wsgi.input": io.BytesIO(raw), "wsgi.input_terminated": terminated, **chunked},
+        )
+        assert response.status_code == status
+
+
+def test_head_sends_the_length_but_no_body(secret, acme):
+    """Some servers complain of a body, and the test client takes it away by itself."""
+    request = RequestFactory().head("/v3/markets?merchant=acme", headers={"X-API-KEY": secret})
+
+    response = views.MarketsView.as_view()(request)
+
+    assert response.content == b""
+    assert response.headers["Content-Length"] == "25"
 
 
 class TestRealServing:
