@@ -47,7 +47,7 @@ answer = Client(SERVER_NAME="localhost").post(
     "/v2/recommend/products/products",
     data={"tenant": "acme", "market": "se", "type": "checkout", "product_ids": ["1"]},
     content_type="application/json",
-    headers={"X-API-KEY": KEY},
+    headers={"X-API-KEY": SECRET},
 )
 displays = answer.json()["displays"]
 print(json.dumps([answer.status_code, sorted(one["product_id"] for one in displays)]))
@@ -113,5 +113,5 @@ def test_a_new_project_migrates_and_answers(wheel: Path, tmp_path: Path) -> None
     run(*manage, "reco_create_tenant", "acme", "--market", "se:SEK:sv-SE", folder=project)
     key = run(*manage, "reco_api_keys", "create", "acme", folder=project).strip()
     assert re.fullmatch(r"reco_\w+", key)
-    asked = run(*manage, "shell", "-c", ASK.replace("KEY", repr(key)), folder=project)
+    asked = run(*manage, "shell", "-c", ASK.replace("SECRET", repr(key)), folder=project)
     assert json.loads(asked.splitlines()[-1]) == [200, ["0", "2"]]
