@@ -23,7 +23,7 @@ ALONE = {"", "conf", "exceptions", "signals", "engine"}
 EVERYTHING = {"*"}
 
 MAY_IMPORT: dict[str, set[str]] = {
-    **dict.fromkeys(ALONE, set()),
+    **{room: set() for room in ALONE},
     "tenants": set(),
     "catalog": {"tenants"},
     "feeds": {"catalog", "tenants"},
