@@ -27,7 +27,7 @@ _SHOWN_ELSEWHERE = {"accuracy", "files", "tenant", "market", "version", "model"}
 class ArtifactAdmin(ReadOnlyAdmin):
     list_display = ["version", "market", "served", "created_at", "products", "hits"]
     list_filter = [MarketFilter]
-    list_select_related = ["market__tenant", "market__current_artifact"]
+    related = ("market__tenant", "market__current_artifact", "training_run__market__tenant")
     search_fields = ["version__startswith", "market__slug", "market__tenant__slug"]
     search_help_text = _("The beginning of a version, or part of a market or tenant.")
     ordering = ["-pk"]
@@ -41,10 +41,6 @@ class ArtifactAdmin(ReadOnlyAdmin):
         (_("Settings"), {"fields": ["settings_shown"], "classes": ["reco-wide", "collapse"]}),
         (_("Files"), {"fields": ["path", "size", "files"], "classes": ["collapse"]}),
     ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Artifact]:
-        related = ("market__tenant", "market__current_artifact", "training_run__market__tenant")
-        return super().get_queryset(request).select_related(*related)
 
     def is_sensible(self, action: str, row: Any) -> bool:
         current = getattr(row.market, "current_artifact", None)

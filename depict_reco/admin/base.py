@@ -34,6 +34,8 @@ class BaseAdmin(admin.ModelAdmin):
     list_per_page = 50
     detail_actions: tuple[tuple[str, Any], ...] = ()
     """Actions offered on the page of one row: their names, and the words on the buttons."""
+    related: tuple[str, ...] = ()
+    """Relations that every page of the model reads along."""
     kept_fields: tuple[str, ...] = ()
     """Fields that are chosen when a row is added and stay as they are."""
 
@@ -41,6 +43,10 @@ class BaseAdmin(admin.ModelAdmin):
     def media(self) -> Media:
         own = Media(css={"all": ["depict_reco/admin.css"]})
         return super().media + select_media() + own
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows.select_related(*self.related) if self.related else rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))

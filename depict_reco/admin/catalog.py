@@ -18,7 +18,7 @@ from depict_reco.admin import links
 from depict_reco.admin.bulk_changes import HIDE, RESTOCK, SELL_OUT, UNHIDE, BulkChange
 from depict_reco.admin.categories import CATEGORY_LOOKUP, InMarketForm
 from depict_reco.admin.fields import JsonField, ListField, PriceField
-from depict_reco.admin.filters import CategoryFilter, MarketFilter, TextFilter
+from depict_reco.admin.filters import CategoryFilter, MarketFilter, MarketTenantFilter, TextFilter
 from depict_reco.admin.lookups import LookupAdmin, LookupSelectMultiple
 from depict_reco.admin.tables import day, money
 from depict_reco.models import Product
@@ -84,9 +84,9 @@ class ProductAdmin(LookupAdmin):
     list_display = ["thumbnail", "title", "product_id", "brand", "price_shown", "stock",
                     "shown", "market", "updated"]  # fmt: skip
     list_display_links = ["thumbnail", "title"]
-    list_filter = [MarketFilter, CategoryFilter, "in_stock", "hidden", "active", BrandFilter,
-                   GroupFilter]  # fmt: skip
-    list_select_related = ["market__tenant"]
+    list_filter = [MarketTenantFilter, MarketFilter, CategoryFilter, "in_stock", "hidden",
+                   "active", BrandFilter, GroupFilter]  # fmt: skip
+    related = ("market__tenant",)
     search_fields = ["product_id__startswith", "sku__startswith", "title__icontains"]
     search_help_text = _("Words of the title, or the beginning of a product id or SKU.")
     ordering = ["-pk"]
@@ -110,9 +110,6 @@ class ProductAdmin(LookupAdmin):
         (_("Texts and attributes"), {"fields": ["description", "texts", "attributes"]}),
         (_("Times"), {"fields": [("first_seen_at", "updated_at")]}),
     ]  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        return super().get_queryset(request).select_related("market__tenant")
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

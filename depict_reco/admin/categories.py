@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -60,7 +59,7 @@ class CategoryAdmin(LookupAdmin):
     form = CategoryForm
     list_display = ["__str__", "category_id", "parent", "market", "products_link"]
     list_filter = [MarketFilter]
-    list_select_related = ["market__tenant", "parent"]
+    related = ("market__tenant", "parent")
     search_fields = ["name", "category_id__startswith"]
     search_help_text = _("Part of a name, or the beginning of a category id.")
     ordering = ["-pk"]
@@ -70,9 +69,6 @@ class CategoryAdmin(LookupAdmin):
     readonly_fields = ["branches", "products_link"]
     fields = ["market", "category_id", "name", "parent", "page_url", "branches", "products_link"]
     lookup_ordering = ("name", "pk")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
-        return super().get_queryset(request).select_related("market__tenant")
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

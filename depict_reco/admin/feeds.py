@@ -17,7 +17,7 @@ from depict_reco.admin import links
 from depict_reco.admin.background import CannotStartError, start_command
 from depict_reco.admin.base import BaseAdmin
 from depict_reco.admin.fields import JsonField
-from depict_reco.admin.filters import MarketFilter, ParameterFilter
+from depict_reco.admin.filters import MarketFilter, MarketTenantFilter, ParameterFilter
 from depict_reco.admin.readonly import ReadOnlyAdmin
 from depict_reco.admin.tables import moment, rows_table, text_of
 from depict_reco.feeds.download import without_password
@@ -59,8 +59,8 @@ class FeedForm(forms.ModelForm):
 class FeedAdmin(BaseAdmin):
     form = FeedForm
     list_display = ["name", "market", "last_run", "source_shown", "active"]
-    list_filter = [MarketFilter, "active"]
-    list_select_related = ["market__tenant"]
+    list_filter = [MarketTenantFilter, MarketFilter, "active"]
+    related = ("market__tenant",)
     search_fields = ["name", "source", "market__slug", "market__tenant__slug"]
     search_help_text = _("Part of a name, source, market or tenant.")
     ordering = ["market__tenant__slug", "market__slug", "name"]
@@ -90,7 +90,6 @@ class FeedAdmin(BaseAdmin):
         return (
             super()
             .get_queryset(request)
-            .select_related("market__tenant")
             .annotate(
                 run_pk=Subquery(newest.values("pk")[:1]),
                 run_status=Subquery(newest.values("status")[:1]),
@@ -98,11 +97,6 @@ class FeedAdmin(BaseAdmin):
                 run_rejected=Subquery(newest.values("rejected")[:1]),
             )
         )
-
-    def save_model(self, request: HttpRequest, obj: Feed, form: Any, change: bool) -> None:
-        if {"source", "format", "mapping", "full"} & set(form.changed_data):
-            obj.etag = obj.last_modified = ""  # read it again even where the source stayed
-        super().save_model(request, obj, form, change)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(["depict_reco.change_feed", "depict_reco.change_product"])
@@ -204,7 +198,7 @@ class FeedFilter(ParameterFilter):
 class FeedRunAdmin(ReadOnlyAdmin):
     list_display = ["started_at", "market", "feed_name", "state", *_COUNTS, "took"]
     list_filter = [MarketFilter, FeedFilter, "status"]
-    list_select_related = ["market__tenant", "feed"]
+    related = ("market__tenant", "feed")
     ordering = ["-pk"]
     sortable_by = ()
     fieldsets = [
@@ -215,7 +209,7 @@ class FeedRunAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FeedRun]:
-        runs = super().get_queryset(request).select_related("market__tenant", "feed")
+        runs = super().get_queryset(request)
         listing = request.resolver_match and request.resolver_match.url_name
         return runs.defer("rejections") if str(listing).endswith("changelist") else runs
 

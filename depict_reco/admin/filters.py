@@ -10,6 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from depict_reco.models import Category, Market, Tenant
@@ -72,6 +73,8 @@ class RelatedFilter(ParameterFilter):
     template = "admin/depict_reco/related_filter.html"
     lookup_url = ""
     """Name of the address that the box asks."""
+    path = ""
+    """The look-up that is filtered by; empty: it is called as the parameter."""
 
     def rows(self) -> QuerySet[Any]:
         """What can be chosen."""
@@ -80,8 +83,15 @@ class RelatedFilter(ParameterFilter):
     def label(self, row: Any) -> str:
         return str(row)
 
+    @cached_property
+    def _first(self) -> list[Any]:
+        return list(self.rows()[: FEW + 1])
+
+    def has_output(self) -> bool:
+        return bool(self.value) or len(self._first) > 1
+
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        rows = list(self.rows()[: FEW + 1])
+        rows = self._first
         if len(rows) > FEW:
             yield self._box(changelist)
             return
@@ -114,7 +124,7 @@ class RelatedFilter(ParameterFilter):
             return queryset
         if not self.value.isdigit():
             return queryset.none()
-        return queryset.filter(**{self.parameter_name: int(self.value)})
+        return queryset.filter(**{self.path or self.parameter_name: int(self.value)})
 
 
 class MarketFilter(RelatedFilter):
@@ -133,6 +143,12 @@ class TenantFilter(RelatedFilter):
 
     def rows(self) -> QuerySet[Tenant]:
         return Tenant.objects.all()
+
+
+class MarketTenantFilter(TenantFilter):
+    """The tenant of rows that belong to a market."""
+
+    path = "market__tenant"
 
 
 class CategoryFilter(RelatedFilter):

@@ -61,7 +61,7 @@ class ApiKeyAdmin(BaseAdmin):
     list_display = ["name", "tenant", "begins_with", "scope_names", "state", "expires_at",
                     "last_used_at", "created_at"]  # fmt: skip
     list_filter = [TenantFilter, StateFilter]
-    list_select_related = ["tenant"]
+    related = ("tenant",)
     search_fields = ["name", "tenant__slug", "hint__startswith"]
     search_help_text = _("Part of a name or tenant, or the beginning of the key.")
     ordering = ["tenant__slug", "name", "pk"]
@@ -78,9 +78,6 @@ class ApiKeyAdmin(BaseAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return () if obj is None else self.get_fields(request, obj)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        return super().get_queryset(request).select_related("tenant")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -107,7 +107,8 @@ class LookupMixin:
     def chosen(self, values: list[str]) -> list[tuple[str, str]]:
         """Return the chosen rows with their labels."""
         queryset = self.choices.queryset  # type: ignore[attr-defined]
-        return [(str(row.pk), str(row)) for row in queryset.filter(pk__in=values)]
+        pks = [value for value in values if value.isdecimal()]
+        return [(str(row.pk), str(row)) for row in queryset.filter(pk__in=pks)]
 
     @property
     def media(self) -> Media:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -40,7 +39,7 @@ class RecommendationTypeAdmin(BaseAdmin):
     list_display = ["name", "tenant", "market_shown", "kind", "strategy", "default_limit",
                     "active", "try_out"]  # fmt: skip
     list_filter = [TenantFilter, MarketFilter, "strategy", "kind", "active"]
-    list_select_related = ["tenant", "market__tenant"]
+    related = ("tenant", "market__tenant")
     search_fields = ["name", "tenant__slug"]
     search_help_text = _("Part of a name or tenant.")
     ordering = ["tenant__slug", "name", "market__slug"]
@@ -53,9 +52,6 @@ class RecommendationTypeAdmin(BaseAdmin):
         (_("How it is answered"), {"fields": ["strategy", "default_limit", "parameters",
                                               "strategies"]}),
     ]  # fmt: skip
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RecommendationType]:
-        return super().get_queryset(request).select_related("tenant", "market__tenant")
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

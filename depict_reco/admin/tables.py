@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.formats import localize, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -57,9 +57,15 @@ def text_of(value: Any) -> str:
         return f"{shown} …" if len(value) > _LIST_SHOWN else shown
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text_of(entry)}" for key, entry in value.items())
-    if isinstance(value, str) and _TIME.match(value) and (time := parse_datetime(value)):
-        return moment(time)
-    return str(value)
+    return _maybe_time(str(value))
+
+
+def _maybe_time(text: str) -> str:
+    """Return an ISO time as the admin writes times, and any other text as it is."""
+    if _TIME.match(text):
+        with suppress(ValueError):
+            return moment(datetime.fromisoformat(text))
+    return text
 
 
 def rows_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> SafeString:

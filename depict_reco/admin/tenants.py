@@ -115,13 +115,13 @@ class TenantAdmin(LookupAdmin):
             " · ",
             "{}",
             (
-                (links.link(links.list_url(model, **{path: tenant.pk}), title),)
-                for model, path, title in (
-                    (Market, "tenant", _("Markets")),
-                    (ApiKey, "tenant", _("Keys")),
-                    (RecommendationType, "tenant", _("Types")),
-                    (Product, "market__tenant", _("Products")),
-                    (Feed, "market__tenant", _("Feeds")),
+                (links.link(links.list_url(model, tenant=tenant.pk), title),)
+                for model, title in (
+                    (Market, _("Markets")),
+                    (ApiKey, _("Keys")),
+                    (RecommendationType, _("Types")),
+                    (Product, _("Products")),
+                    (Feed, _("Feeds")),
                 )
             ),
         )
@@ -179,7 +179,7 @@ class MarketAdmin(LookupAdmin):
         "slug", "tenant", "name", "currency", "default_locale", "active", "served",
     ]  # fmt: skip
     list_filter = [TenantFilter, "active"]
-    list_select_related = ["tenant", "current_artifact__artifact"]
+    related = ("tenant", "current_artifact__artifact")
     search_fields = ["slug", "name", "tenant__slug", "tenant__name"]
     search_help_text = _("Part of a slug or a name of a market or tenant.")
     autocomplete_fields = ["tenant"]
@@ -191,9 +191,6 @@ class MarketAdmin(LookupAdmin):
     fields = ["tenant", "slug", "name", "currency", "default_locale", "locales", "active"]
     lookup_parameters = ("tenant",)
     lookup_ordering = ("tenant__slug", "slug")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Market]:
-        return super().get_queryset(request).select_related("tenant")
 
     def has_train_permission(self, request: HttpRequest) -> bool:
         return training_start.may_train(request)

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -36,7 +35,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     change_list_template = "admin/depict_reco/trainingrun/change_list.html"
     list_display = ["started_at", "market", "state", "stage", "events", "products", "took"]
     list_filter = [MarketFilter, "status"]
-    list_select_related = ["market__tenant"]
+    related = ("market__tenant",)
     ordering = ["-pk"]
     sortable_by = ()
     fieldsets = [
@@ -45,9 +44,6 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         (_("Read"), {"fields": [("events", "products")]}),
         (_("Measured accuracy"), {"fields": ["metrics_shown"], "classes": ["reco-wide"]}),
     ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
-        return super().get_queryset(request).select_related("market__tenant")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.train_view)
