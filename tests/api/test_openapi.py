@@ -171,6 +171,12 @@ def test_the_page_needs_nothing_from_outside_and_no_inline_code(client):
     assert " style=" not in page
 
 
+def test_the_page_sets_a_cookie_only_for_people_who_are_signed_in(client, admin_client):
+    assert not client.get("/schema/docs/").cookies
+    assert 'data-csrf-token=""' in client.get("/schema/docs/").content.decode()
+    assert 'data-csrf-token=""' not in admin_client.get("/schema/docs/").content.decode()
+
+
 def test_the_files_of_the_page_are_there():
     from django.contrib.staticfiles import finders
 

@@ -40,6 +40,15 @@ _REFUSALS = {
 }
 
 
+_SUMMARIES = {
+    "list": "List {rows}",
+    "retrieve": "Show {row}",
+    "create": "Add {row}",
+    "partial_update": "Change {row}",
+    "destroy": "Delete {row}",
+}
+
+
 class ManagementSchema(AutoSchema):
     """Names operations by resource and act, wherever a project mounts them."""
 
@@ -47,6 +56,14 @@ class ManagementSchema(AutoSchema):
 
     def get_operation_id(self) -> str:
         return f"management_{self.view.basename}_{self.view.action}".replace("-", "_")
+
+    def get_summary(self) -> str:
+        if text := getattr(self.view, self.view.action).__doc__:
+            return str(text).splitlines()[0].rstrip(".")
+        rows = self.view.basename.replace("-", " ")
+        row = rows[:-3] + "y" if rows.endswith("ies") else rows[:-1]
+        article = "an" if row[0] in "aeiou" else "a"
+        return _SUMMARIES[self.view.action].format(rows=rows, row=f"{article} {row}")
 
     def get_tags(self) -> list[str]:
         return [f"Management: {self.view.basename}"]

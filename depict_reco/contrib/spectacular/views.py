@@ -97,6 +97,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         "depict_reco/api_docs.html",
         {
             "sidecar": apps.is_installed(SIDECAR),
+            "signed_in": getattr(getattr(request, "user", None), "is_authenticated", False),
             "csrf_header": settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-"),
         },
     )

@@ -11,7 +11,8 @@ window.SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   validatorUrl: null,
   requestInterceptor: (request) => {
-    if (new URL(request.url, location.href).origin === location.origin) {
+    const ours = new URL(request.url, location.href).origin === location.origin;
+    if (ours && page.dataset.csrfToken) {
       request.headers[page.dataset.csrfHeader] = page.dataset.csrfToken;
     }
     return request;
