@@ -129,13 +129,18 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> Fit
     return max(fading, key=goal)
 
 
-def tuned_weights(model: ShopModel, split: Split, *, limit: int = 2000) -> Weights:
+def tuned_weights(
+    model: ShopModel, split: Split, *, everything: bool = False, limit: int = 2000
+) -> Weights:
     """Learn the weights of a model that was fitted on ``split.train``.
 
-    Only the older half of the held-out groups is used, so that the newer half can measure.
+    The older half of the held-out groups is used, so that the newer half can measure; with
+    ``everything`` both are, for the weights of a model that is not to be measured any more.
     """
-    sessions = split.sessions.before(len(split.sessions) // 2)
-    baskets = split.baskets.before(len(split.baskets) // 2)
+    sessions, baskets = split.sessions, split.baskets
+    if not everything:
+        sessions = sessions.before(len(sessions) // 2)
+        baskets = baskets.before(len(baskets) // 2)
     return Weights(
         next_items=tune(
             list(next_questions(sessions, limit)), model.next_parts, model.weights.next_items

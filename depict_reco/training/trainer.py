@@ -149,7 +149,10 @@ def train(market: Market, *, progress: Progress = lambda stage, share: None) -> 
 def _tune_and_measure(
     dataset: Dataset, content: ContentModel, progress: Progress
 ) -> tuple[FitOptions, Weights, dict[str, Any]]:
-    """Return options and weights learned on held-out data, and the accuracy on newer such data."""
+    """Return the options and weights to train with, and the accuracy that they can be held to.
+
+    The accuracy is that of weights learned without the sessions and baskets it is measured on.
+    """
     split = split_by_time(dataset.interactions)
     if split is None:
         return FitOptions(), Weights(), {}
@@ -162,7 +165,7 @@ def _tune_and_measure(
         content=content,
         progress=lambda stage, share: progress(f"trial: {stage}", 0.45 + 0.15 * share),
     )
-    progress("tuning", 0.6)
-    weights = tuned_weights(trial, split)
-    progress("measuring", 0.7)
-    return options, weights, accuracy(replace(trial, weights=weights), split)
+    progress("measuring", 0.6)
+    measured = accuracy(replace(trial, weights=tuned_weights(trial, split)), split)
+    progress("tuning", 0.68)
+    return options, tuned_weights(trial, split, everything=True), measured
