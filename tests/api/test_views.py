@@ -9,7 +9,7 @@ from django.http.request import UnreadablePostError
 from django.test import Client, RequestFactory, override_settings
 
 from depict_reco.api import views
-from depict_reco.models import Market, RecommendationType, Tenant
+from depict_reco.models import Market, RecommendationType
 from depict_reco.serving.defaults import add_default_types
 from depict_reco.serving.requests import RecommendRequest
 
@@ -452,25 +452,3 @@ def test_head_sends_the_length_but_no_body(secret, acme):
 
     assert response.content == b""
     assert response.headers["Content-Length"] == "25"
-
-
-class TestRealServing:
-    """With the real ranking behind the endpoint."""
-
-    def test_an_unknown_type_and_an_unknown_market(self, shop, acme):
-        add_default_types(acme)
-        for changed in ({"type": "nonsense"}, {"market": "xx"}):
-            response = post(shop, "/v2/recommend/products/general", {**V2, **changed})
-
-            assert response.status_code == 200
-            assert response.json() == {
-                "displays": [],
-                "error": "(tenant, market, type) not yet configured. Please contact Depict.",
-            }
-
-    def test_nothing_of_another_shop_is_ever_shown(self, shop, acme, bazaar):
-        add_default_types(bazaar)
-        response = post(shop, "/v2/recommend/products/general", {**V2, "market": "de"})
-
-        assert response.json()["displays"] == []
-        assert Tenant.objects.count() == 2
