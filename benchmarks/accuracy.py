@@ -24,6 +24,7 @@ from depict_reco.engine.holdout import (
     measure,
     next_questions,
     split_by_time,
+    tuned_options,
     tuned_weights,
 )
 from depict_reco.engine.interactions import Action, Groups, Interactions
@@ -42,10 +43,10 @@ QUESTIONS = 1000
 
 def trained(interactions: Interactions, texts: Sequence[ProductText]) -> ShopModel:
     """Return a model that was tuned on the newest part of its data and fitted on all of it."""
-    options = FitOptions()
     split = split_by_time(interactions)
     if split is None:
-        return ShopModel.fit(interactions, texts, options=options)
+        return ShopModel.fit(interactions, texts, options=FitOptions())
+    options = tuned_options(FitOptions(), split)
     trial = ShopModel.fit(split.train, texts, options=options)
     weights = tuned_weights(trial, split)
     return ShopModel.fit(interactions, (), options=options, weights=weights, content=trial.content)

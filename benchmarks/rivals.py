@@ -275,8 +275,7 @@ class DenseEase:
         self._items = np.arange(groups.n_items, dtype=np.int32)
 
     def scores(self, query: Ints) -> Scored:
-        scores = self._model[query].sum(axis=0)
-        return Scored(self._items, np.maximum(scores, 0.0).astype(np.float32))
+        return _all_scored(self._items, self._model[query].sum(axis=0))
 
 
 class ImplicitItems:
@@ -316,8 +315,12 @@ class ImplicitALS:
             shape=(1, self._n_items),
         )
         scores = self._model.recalculate_user(0, row) @ self._model.item_factors.T
-        # A factorisation orders all items; only the order counts here.
-        return Scored(self._items, np.asarray(scores - scores.min() + 1e-3, dtype=np.float32))
+        return _all_scored(self._items, scores)
+
+
+def _all_scored(items: Ints, scores: NDArray[Any]) -> Scored:
+    """Return scores of all items, those below zero included: only their order counts here."""
+    return Scored(items, np.asarray(scores - scores.min() + 1e-3, dtype=np.float32))
 
 
 def session_rivals() -> dict[str, Sequence[Fit]]:

@@ -152,13 +152,15 @@ def fit_ease(
     inverse = np.triu(inverse) + np.triu(inverse, 1).T
     model = inverse / -np.diag(inverse)
     model[np.diag_indices_from(model)] = 0.0
-    # row i of the result: what item i speaks for, that is row i of B
-    # What speaks against an item is kept as well: it is half of what the model has learned.
+    # Row i of the result is row i of B: what item i speaks for, and what it speaks against as
+    # well, which is half of what the model has learned.
     keep = min(count, len(active) - 1)
     top = np.argpartition(-np.abs(model), keep - 1, axis=1)[:, :keep]
     data = np.take_along_axis(model, top, axis=1).ravel()
+    rows, columns = np.repeat(active, keep), active[top.ravel()]
+    known = data != 0
     result = sparse.csr_matrix(
-        (data, (np.repeat(active, keep), active[top.ravel()])), shape=empty.shape, dtype=np.float32
+        (data[known], (rows[known], columns[known])), shape=empty.shape, dtype=np.float32
     )
     return Neighbours.from_matrix(result, count=count)
 

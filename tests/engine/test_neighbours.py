@@ -15,6 +15,8 @@ from depict_reco.engine.neighbours import (
     fit_cooccurrence,
     fit_ease,
     fit_transitions,
+    fit_two_steps,
+    recency_weights,
 )
 from depict_reco.testing import groups_of
 
@@ -157,7 +159,19 @@ def test_ease_equals_the_dense_formula(rows, regularisation):
     for item in range(8):
         for other, score in related(model, item).items():
             found[item, other] = score
-    np.testing.assert_allclose(found, np.maximum(expected, 0.0), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_ease_speaks_against_items_as_well():
+    """Of 0 with 1 and 0 with 2, one makes the other less likely; by hand -1/5 with λ = 1."""
+    model = fit_ease(groups_of([[0, 1], [0, 2]], n_items=3), regularisation=1.0)
+    assert related(model, 1) == pytest.approx({0: 0.5, 2: -0.2})
+
+
+def test_ease_names_nothing_that_it_knows_nothing_of():
+    model = fit_ease(groups_of([[0, 1], [2, 3]], n_items=4), regularisation=1.0)
+    assert related(model, 0).keys() == {1}
+    assert not (model.scores == 0).any()
 
 
 def test_ease_leaves_rare_items_out():
@@ -227,6 +241,48 @@ def test_blocks_change_nothing(monkeypatch, block):
     monkeypatch.setattr(neighbours, "BLOCK", block)
     assert_equal(fit_cooccurrence(groups, count=5), whole)
     assert_equal(best_of_products(matrix, matrix.T.tocsr(), count=5), product)
+
+
+# Two steps
+
+
+def test_two_steps_by_hand():
+    """From 0 half of the steps lead to 1 and half to 2; from 1 all to 3, from 2 all to 3 or 4."""
+    matrix = np.zeros((5, 5), dtype=np.float32)
+    matrix[0, [1, 2]] = 5.0
+    matrix[1, 3] = 7.0
+    matrix[2, [3, 4]] = [3.0, 1.0]
+    model = fit_two_steps(Neighbours.from_matrix(sparse.csr_matrix(matrix), count=5))
+    assert related(model, 0) == pytest.approx({3: 0.5 + 0.5 * 0.75, 4: 0.5 * 0.25})
+    assert related(model, 1) == related(model, 3) == {}
+
+
+def test_two_steps_take_the_nearest_only():
+    matrix = np.zeros((4, 4), dtype=np.float32)
+    matrix[0, [1, 2]] = [3.0, 1.0]
+    matrix[1, 3] = matrix[2, 0] = 1.0
+    model = fit_two_steps(Neighbours.from_matrix(sparse.csr_matrix(matrix), count=5), width=1)
+    assert related(model, 0) == pytest.approx({3: 0.75})
+    assert related(model, 2) == pytest.approx({1: 0.75})
+
+
+# Weights by age
+
+
+def test_recency_halves_and_has_a_mean_of_one():
+    weights = recency_weights(groups_of([[0], [0], [0]], n_items=1), 0.5)
+    assert weights.dtype == np.float32
+    assert weights / weights[2] == pytest.approx([0.25, 0.5, 1.0])
+    assert weights.mean() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rows", [[], [[0]]])
+def test_recency_without_a_span_is_none(rows):
+    assert recency_weights(groups_of(rows, n_items=1), 0.5) is None
+
+
+def test_recency_of_no_half_life_is_none():
+    assert recency_weights(groups_of([[0], [0]], n_items=1), 0.0) is None
 
 
 # The lists of several items
