@@ -27,6 +27,8 @@ from depict_reco.engine.tuning import Question, WeightSearch
 REGULARISATIONS = (30.0, 100.0, 300.0, 1000.0)
 HALF_LIVES = (0.0, 0.4, 0.2)
 
+_GOLDEN = (5**0.5 - 1) / 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
@@ -58,27 +60,35 @@ def split_by_time(interactions: Interactions, *, share: float = 0.1) -> Split | 
 
 def next_questions(sessions: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
     """Yield each position of each session, at most about ``limit`` of them, evenly spread."""
-    stride = max(1, int(np.ceil(len(sessions.items) / max(limit, 1))))
+    share = limit / max(len(sessions.items), 1)
     at = 0
     for row in range(len(sessions)):
         items = sessions.row(row)
         for position in range(1, len(items)):
             at += 1
-            if at % stride == 0 and items[position] not in items[:position]:
+            if _drawn(at, share) and items[position] not in items[:position]:
                 yield items[:position], int(items[position])
 
 
 def basket_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
     """Yield baskets with one item taken out, at most about ``limit`` of them, evenly spread."""
     lengths = np.diff(baskets.indptr)
-    stride = max(1, int(np.ceil(lengths[lengths > 1].sum() / max(limit, 1))))
+    share = limit / max(int(lengths[lengths > 1].sum()), 1)
     at = 0
     for row in range(len(baskets)):
         items = baskets.row(row)
         for position in range(len(items) if len(items) > 1 else 0):
             at += 1
-            if at % stride == 0:
+            if _drawn(at, share):
                 yield np.delete(items, position), int(items[position])
+
+
+def _drawn(at: int, share: float) -> bool:
+    """Return whether the ``at``-th of many is among a ``share`` of them that is spread evenly.
+
+    Steps of the golden ratio fall in with no length of sessions, as every n-th would.
+    """
+    return at * _GOLDEN % 1.0 < share
 
 
 def tune(
