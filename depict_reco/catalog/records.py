@@ -98,12 +98,14 @@ class ProductRecord:
     def _text_problems(self) -> Iterator[Problem]:
         for name in _FIELD_NAMES:
             value = getattr(self, name)
+            if value is KEEP or not value:
+                continue
             if isinstance(value, str):
                 limit = _LIMITS.get(name)
                 reason = text_problem(value)
                 if limit is not None and len(value) > limit:
                     reason = f"is longer than {limit} characters"
-            elif value is None or isinstance(value, (bool, int, Decimal, Keep)):
+            elif isinstance(value, (int, Decimal)):
                 continue
             else:
                 reason = nested_problem(value)
@@ -175,5 +177,9 @@ def nested_problem(value: object, depth: int = 0) -> str:
         if depth >= _MAX_DEPTH:
             return f"is nested more than {_MAX_DEPTH} deep"
         parts = (*value.keys(), *value.values()) if isinstance(value, Mapping) else value
+        try:
+            return text_problem("".join(parts))  # all of them texts, as those of tables are
+        except TypeError:
+            pass
         return next(filter(None, (nested_problem(part, depth + 1) for part in parts)), "")
     return ""

@@ -96,7 +96,7 @@ def _upsert_batch(
         else:
             accepted[record.product_id] = record
             seen.add(record.product_id)
-    plan = _make_plan(market, accepted)
+    plan = _make_plan(market, accepted, first_change_only=not dry_run)
     if plan.changes and not dry_run:
         with catalog_change(market.pk) as revision:
             plan = _make_plan(market, accepted)  # once more, now that nobody else can write
@@ -118,7 +118,10 @@ def _rejection(record: ProductRecord, problems: Sequence[Problem]) -> RowOutcome
     )
 
 
-def _make_plan(market: Market, records: dict[str, ProductRecord]) -> _Plan:
+def _make_plan(
+    market: Market, records: dict[str, ProductRecord], *, first_change_only: bool = False
+) -> _Plan:
+    """Compare records with what stands; ``first_change_only`` just finds out if they differ."""
     stored = {
         product.product_id: product
         for product in Product.objects.filter(market=market).with_ids(records)
@@ -149,6 +152,8 @@ def _make_plan(market: Market, records: dict[str, ProductRecord]) -> _Plan:
                     categories=wanted,
                 )
             )
+            if first_change_only:
+                break
         plan.outcomes[product_id] = RowOutcome(product_id=product_id, status=status, pk=product.pk)
     return plan
 

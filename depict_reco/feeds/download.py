@@ -134,8 +134,7 @@ def without_password(url: str) -> str:
         return url
     if not parts.scheme or "@" not in parts.netloc:
         return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
 
 
 @contextmanager

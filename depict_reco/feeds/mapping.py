@@ -212,15 +212,12 @@ class _Cells:
         return self._unread.get(column) if value is None else value
 
     def has(self, name: str) -> bool:
-        return any(self.cell(column) is not None for column in self.columns(name))
-
-    def columns(self, name: str) -> list[str]:
-        return self.plan.sources.get(name, [])
+        return any(self.cell(column) is not None for column in self.plan.sources.get(name, ()))
 
     def source(self, name: str) -> tuple[str, Any]:
         """Return the column that counts for a field, with its value; None where there is none."""
         found: tuple[str, Any] = ("", None)
-        for column in self.columns(name):
+        for column in self.plan.sources.get(name, ()):
             value = self.cell(column)
             if value not in (None, "", []):
                 return column, value
@@ -233,8 +230,10 @@ class _Cells:
 
     def read(self, name: str, read: Callable[[Any], Any]) -> Any:
         """Return a field as ``read`` understands it; None where the row does not have it."""
+        if name not in self.plan.sources:
+            return None
         if name in ALL_VALUES_COUNT:
-            found = [self.cell(column) for column in self.columns(name)]
+            found = [self.cell(column) for column in self.plan.sources[name]]
             value: Any = [x for x in found if x is not None]
             if not value:
                 return None
@@ -276,7 +275,7 @@ def _attributes(cells: _Cells) -> dict[str, Any]:
         value = cells.cell(column)
         if isinstance(value, str):
             value = value.strip()
-        if value not in (None, "", [], {}):
+        if value or value is False or value == 0:
             attributes[name] = value
     return attributes
 

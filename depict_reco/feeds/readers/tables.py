@@ -9,24 +9,24 @@ from typing import Any, TextIO
 from depict_reco.exceptions import FeedError
 from depict_reco.feeds.readers.rows import Row
 
-DELIMITERS = ",\t;|"
+DELIMITERS = "\t,;|"
 MAX_LINE_LENGTH = 1 << 20
 """Characters of the longest line that is read; a longer one is refused, the next one read."""
 
 
 def find_delimiter(header: str) -> str:
-    """Return the delimiter that occurs most often outside quotation marks."""
+    """Return the delimiter that occurs most often outside quotation marks, else the comma."""
     unquoted = "".join(header.split('"')[::2])
-    return max(DELIMITERS, key=unquoted.count)
+    best = max(DELIMITERS, key=unquoted.count)
+    return best if best in unquoted else ","
 
 
 def read_table(text: TextIO) -> Iterator[Row]:
     """Read a table; a damaged line costs itself and none of its neighbours."""
     lines = _Lines(text)
-    first = next(lines, "")
-    delimiter = find_delimiter(first)
-    lines.push_back([first])
-    records = _Records(lines, delimiter)
+    first = next((line for line in lines if line.strip()), "")
+    lines.push_back([first] if first else [])
+    records = _Records(lines, find_delimiter(first))
     columns = [name.strip().lstrip("\ufeff").strip() for name in _header(records)]
     names = [name for name in columns if name]
     repeated = {name for name in names if names.count(name) > 1}
@@ -34,7 +34,7 @@ def read_table(text: TextIO) -> Iterator[Row]:
         if not any(cells) and not reason:
             continue
         if not reason and len(cells) != len(columns):
-            lines.push_back(records.continuation())
+            records.give_back()
             reason = f"has {len(cells)} cells where the header has {len(columns)}"
         if reason:
             yield Row(line=line, reason=reason)
@@ -71,6 +71,7 @@ class _Lines:
         self._again: list[str] = []
         self.number = 0
         self.taken: list[str] = []
+        self.too_long = False
 
     def __iter__(self) -> _Lines:
         return self
@@ -86,7 +87,7 @@ class _Lines:
     def _read(self) -> str:
         line = self._text.readline(MAX_LINE_LENGTH)
         if len(line) == MAX_LINE_LENGTH and not line.endswith(("\n", "\r")):
-            rest = line
+            self.too_long, rest = True, line
             while rest and not rest.endswith(("\n", "\r")):
                 rest = self._text.readline(MAX_LINE_LENGTH)
         return line
@@ -109,25 +110,27 @@ class _Records:
             self._lines.taken.clear()
             line = self._lines.number + 1
             try:
-                cells = next(self._reader)
+                cells, reason = next(self._reader), ""
             except StopIteration:
                 return
             except csv.Error as error:
                 cells, reason = self._once_more(str(error))
-                yield line, cells, reason
-            else:
-                yield line, cells, ""
+            if self._lines.too_long:
+                self._lines.too_long = False
+                reason = f"is longer than {MAX_LINE_LENGTH:,} characters"
+            yield line, cells, reason
 
-    def continuation(self) -> list[str]:
-        """The lines of the last record behind its first."""
-        return self._lines.taken[1:]
+    def give_back(self) -> None:
+        """Have the lines of the last record behind its first read again, as rows of their own."""
+        taken = self._lines.taken
+        self._lines.push_back(taken[1:])
+        del taken[1:]
 
     def _once_more(self, error: str) -> tuple[list[str], str]:
         """Read just the first line of a broken record, forgiving marks in odd places."""
-        taken = list(self._lines.taken)
-        self._lines.push_back(taken[1:])
+        self.give_back()
         self._reader = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
-        if len(taken[0]) < MAX_LINE_LENGTH and "field limit" not in error:
-            forgiving = csv.reader(taken[:1], delimiter=self._delimiter)
+        if "field limit" not in error:
+            forgiving = csv.reader(self._lines.taken, delimiter=self._delimiter)
             return [cell.rstrip("\r\n") for cell in next(forgiving)], ""
         return [], f"cannot be read: {error}"
