@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
+from depict_reco.artifacts.publish import publish
+from depict_reco.artifacts.store import MANIFEST
+from depict_reco.models import Artifact
 from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.serving.types import type_book
 from depict_reco.tasks import train_market
@@ -49,8 +53,28 @@ def busy_shop(shop):
     return shop
 
 
+@pytest.fixture(scope="session")
+def trained_files(tmp_path_factory):
+    """A folder that keeps the model of the busy shop, so that only one test need train it."""
+    folder = tmp_path_factory.mktemp("trained")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
-def trained_shop(busy_shop):
+def trained_shop(busy_shop, artifact_dir, trained_files):
     """The small shop, answered from a model of its events."""
-    train_market(busy_shop)
+    if not (trained_files / MANIFEST).exists():
+        train_market(busy_shop)
+        artifact = Artifact.objects.get()
+        shutil.copytree(artifact_dir / artifact.path, trained_files, dirs_exist_ok=True)
+        return busy_shop
+    manifest = json.loads((trained_files / MANIFEST).read_text("utf-8"))
+    path = f"{busy_shop.tenant_id}/{busy_shop.pk}/{manifest['version']}"
+    shutil.copytree(trained_files, artifact_dir / path)
+    publish(
+        Artifact.objects.create(
+            market=busy_shop, version=manifest["version"], path=path, manifest=manifest
+        )
+    )
     return busy_shop

@@ -147,7 +147,7 @@ def _visits() -> Iterable[dict[str, Any]]:
 
 
 def _rise() -> Iterable[dict[str, Any]]:
-    for visit in range(30):
+    for visit in range(60):
         yield _event("page_view", "puzzle-5", DAYS - 1 - visit % 3, 300 + visit, "", f"rise{visit}")
 
 
