@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
-from depict_reco.catalog.records import MAX_ID_LENGTH
 from depict_reco.events.layouts import Values
 from depict_reco.events.models import EventType
 from depict_reco.events.names import read_type
@@ -152,13 +151,10 @@ def _shopper(session: Any, user: Any, visitor: Any, ga_session: Any) -> tuple[st
     if visitor is None:
         return session_id, user_id
     visitor_id = _name("visitor_id", visitor, NO_SESSIONS)
-    if (
-        not session_id
-        and visitor_id
-        and (number := _name("ga_session_id", ga_session, NO_SESSIONS))
-    ):
+    number = _name("ga_session_id", ga_session, NO_SESSIONS)
+    if visitor_id and number and not session_id:
         # Google counts the sessions of each visitor: alone the number is not unique.
-        session_id = f"{visitor_id}.{number}"[:MAX_ID_LENGTH]
+        session_id = _take("ga_session_id", read_id, f"{visitor_id}.{number}")
     if not user_id:
         return session_id, visitor_id
     return session_id or visitor_id, user_id
@@ -175,4 +171,4 @@ def _deduplication_id(value: Any, part: int) -> str:
     given = _name("deduplication_id", value, _NOTHING)
     if not given or not part:
         return given
-    return f"{given[: MAX_ID_LENGTH - 10]}#{part}"
+    return _take("deduplication_id", read_id, f"{given}#{part}")

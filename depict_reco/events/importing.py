@@ -16,7 +16,7 @@ from depict_reco.events.cleaning import Cleaner, RejectedError, Skip
 from depict_reco.events.ingest import ingest, known_products
 from depict_reco.events.layouts import DocumentLayout, TableLayout, Values
 from depict_reco.events.models import Event, EventType
-from depict_reco.events.names import FIELDS
+from depict_reco.events.names import FIELDS, plain
 from depict_reco.events.readers import READING_ERRORS, Rows, Unreadable, open_rows
 from depict_reco.events.records import NewEvent, derived_deduplication_id
 from depict_reco.events.results import (
@@ -153,7 +153,7 @@ class _Importer:
         """Yield line, part of it and values of what the filters let through."""
         filters: dict[str, set[str]] = {}
         for name, value in self._options.filters:
-            filters.setdefault(name, set()).add(value.strip())
+            filters.setdefault(plain(name), set()).add(value.strip())
         read = self._layout.reader(filters)
         for line, row in self._rows.rows:
             if isinstance(row, Unreadable):

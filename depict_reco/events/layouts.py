@@ -14,11 +14,15 @@ Values = tuple[Any, ...]
 """A raw value, or None, for each of FIELDS, in their order."""
 
 Filters = Mapping[str, Collection[str]]
-"""The values that a column may have; rows with others are left out."""
+"""By plain name of a column, the values that it may have; rows with others are left out."""
 
 Path = tuple[str, ...]
 Pairs = list[tuple[Path, Any]]
 
+_PRODUCT = frozenset({"product_id", "sku"})
+_SHOPPER_OR_TIME = frozenset(
+    {"session_id", "user_id", "visitor_id", "transaction_id", "timestamp", "deduplication_id"}
+)
 _CANCELLING_COLUMNS = frozenset({"invoiceno", "invoice"})
 _MAX_DEPTH = 6
 _NO_RANK = 1000
@@ -44,11 +48,8 @@ class TableLayout:
                 self.columns[field] = self.place(name)
             else:
                 self.columns.pop(field, None)
-        if "product_id" not in self.columns and "sku" not in self.columns:
-            raise EventImportError(
-                "No column holds the product. Name it with --map product_id=COLUMN; the columns "
-                f"are: {self._listed()}."
-            )
+        self._require(_PRODUCT, "the product", "product_id")
+        self._require(_SHOPPER_OR_TIME, "who did it, in which order, or when", "session_id")
         transaction = self.columns.get("transaction_id", -1)
         self.marks_cancelled = (
             transaction >= 0 and plain(self._header[transaction]) in _CANCELLING_COLUMNS
@@ -75,6 +76,13 @@ class TableLayout:
 
         return read
 
+    def _require(self, fields: frozenset[str], what: str, field: str) -> None:
+        if not fields & self.columns.keys():
+            raise EventImportError(
+                f"No column says {what}. Name it, as in --map {field}=COLUMN; the columns are: "
+                f"{self._listed()}."
+            )
+
     def _listed(self) -> str:
         return ", ".join(self._header[:50]) or "none"
 
@@ -94,7 +102,7 @@ class DocumentLayout:
 
     def reader(self, filters: Filters) -> Callable[[Mapping[str, Any]], Iterator[Values | None]]:
         """Return a function from an object to the values of each event in it, as for tables."""
-        wanted = [(plain(name), values) for name, values in filters.items()]
+        wanted = list(filters.items())
 
         def read(document: Mapping[str, Any]) -> Iterator[Values | None]:
             for groups in _events(document, (), 0):

@@ -20,10 +20,13 @@ BLANKS = frozenset({"", "null", "none", "nan", "<na>", "\\n", "undefined", "(not
 MAX_QUANTITY = 2**31 - 1
 MAX_PRICE = Decimal(10) ** 10
 
-_FLOAT_OF_WHOLE = re.compile(r"\d+\.0")
-_NUMBER = re.compile(r"\d+(\.\d*)?([eE]\+?\d+)?")
-_PRICE = re.compile(r"([^\d.,-]*)(-?)([^\d.,-]*)(\d[\d.,' \u00a0\u202f]*|[.,]\d+)([^\d.,-]*)")
-_THOUSANDS = re.compile(r"\d{1,3}([,. '\u00a0\u202f]\d{3})+")
+_FLOAT_OF_WHOLE = re.compile(r"[0-9]+\.0")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE]\+?[0-9]+)?")
+_PRICE = re.compile(
+    r"([^\d.,-]*)(-?)([^\d.,-]*)(\d[\d.,' \u00a0\u202f]*|[.,]\d+)([^\d.,-]*)", re.ASCII
+)
+_DIGITS = re.compile(r"[0-9]*")
+_THOUSANDS = re.compile(r"\d{1,3}([,. '\u00a0\u202f]\d{2,3})*([,. '\u00a0\u202f]\d{3})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CENT = Decimal("0.0001")
 
@@ -169,17 +172,15 @@ def _read_price_text(text: str) -> tuple[Decimal, str]:
     if match is None:
         raise ValueError(f"{text[:40]!r} is not a price")
     before, minus, between, digits, after = match.groups()
-    digits = digits.strip()
-    mark = max(digits.rfind("."), digits.rfind(","))
-    both = "." in digits and "," in digits
-    if mark >= 0 and (both or not _THOUSANDS.fullmatch(digits)):
-        whole, fraction = digits[:mark], digits[mark + 1 :]
-    else:
-        whole, fraction = digits, ""
-    try:
-        number = Decimal(f"{minus}{re.sub(r'[^0-9]', '', whole) or 0}.{fraction or 0}")
-    except InvalidOperation:
-        raise ValueError(f"{text[:40]!r} is not a price") from None
+    whole, fraction = digits.strip(), ""
+    mark = max(whole.rfind("."), whole.rfind(","))
+    if mark >= 0 and (("." in whole and "," in whole) or not _THOUSANDS.fullmatch(whole)):
+        whole, fraction = whole[:mark], whole[mark + 1 :]
+    if not _DIGITS.fullmatch(fraction.strip()) or not (
+        _DIGITS.fullmatch(whole) or _THOUSANDS.fullmatch(whole)
+    ):
+        raise ValueError(f"{text[:40]!r} is not a price")
+    number = Decimal(f"{minus}{re.sub(r'[^0-9]', '', whole) or 0}.{fraction.strip() or 0}")
     return number, _code(before) or _code(between) or _code(after)
 
 
