@@ -24,8 +24,11 @@ from depict_reco.engine.neighbours import fit_ease, recency_weights
 from depict_reco.engine.sparse import Ints, Scored, without
 from depict_reco.engine.tuning import Question, WeightSearch
 
+MOST_PER_BASKET = 5
 REGULARISATIONS = (30.0, 100.0, 300.0, 1000.0)
-HALF_LIVES = (0.0, 0.4, 0.2)
+HALF_LIVES = (0.4, 0.2)
+TRIAL_ITEMS = 3000
+"""Most frequent items that take part in choosing the options of the linear model."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -71,16 +74,21 @@ def next_questions(sessions: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
 
 
 def basket_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
-    """Yield baskets with one item taken out, at most about ``limit`` of them, evenly spread."""
-    lengths = np.diff(baskets.indptr)
-    share = limit / max(int(lengths[lengths > 1].sum()), 1)
-    at = 0
-    for row in range(len(baskets)):
+    """Yield baskets with one item taken out, at most about ``limit`` of them, evenly spread.
+
+    Each basket asks equally often, however long it is: once, or up to MOST_PER_BASKET times where
+    there are few baskets.
+    """
+    asked = np.flatnonzero(np.diff(baskets.indptr) > 1)
+    if len(asked) == 0:
+        return
+    stride = max(1, int(np.ceil(len(asked) / limit)))
+    times = min(MOST_PER_BASKET, max(1, limit // len(asked)))
+    random = np.random.default_rng(0)
+    for row in asked[::stride]:
         items = baskets.row(row)
-        for position in range(len(items) if len(items) > 1 else 0):
-            at += 1
-            if _drawn(at, share):
-                yield np.delete(items, position), int(items[position])
+        for position in random.permutation(len(items))[:times]:
+            yield np.delete(items, position), int(items[position])
 
 
 def _drawn(at: int, share: float) -> bool:
@@ -121,11 +129,12 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> Fit
     baskets = basket_groups(split.train)
 
     def goal(trial: FitOptions) -> float:
+        """Return HR@10 + MRR@20 of the linear model alone."""
         linear = fit_ease(
             baskets,
             count=trial.linear_neighbours,
             regularisation=trial.regularisation,
-            max_items=trial.linear_items,
+            max_items=min(trial.linear_items, TRIAL_ITEMS),
             weights=recency_weights(baskets, trial.half_life),
         )
         measures = measure(
@@ -133,10 +142,15 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> Fit
         )
         return measures["hr@10"] + measures["mrr@20"]
 
-    trials = [replace(options, regularisation=strength) for strength in REGULARISATIONS]
-    best = max(trials, key=goal)
-    fading = [replace(best, half_life=half_life) for half_life in HALF_LIVES]
-    return max(fading, key=goal)
+    goals = {
+        trial: goal(trial)
+        for trial in (replace(options, regularisation=strength) for strength in REGULARISATIONS)
+    }
+    best = max(goals, key=goals.__getitem__)
+    goals |= {
+        trial: goal(trial) for trial in (replace(best, half_life=share) for share in HALF_LIVES)
+    }
+    return max(goals, key=goals.__getitem__)
 
 
 def tuned_weights(
