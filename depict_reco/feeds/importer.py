@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -85,6 +86,13 @@ def _import(
     return run.finish(FeedRun.Status.SUCCEEDED)
 
 
+class _Place(NamedTuple):
+    """Where a row is in its feed."""
+
+    item: int
+    line: int
+
+
 class _Import:
     """The rows of one feed on their way into the catalogue."""
 
@@ -118,38 +126,36 @@ class _Import:
 
     def _take_batch(self, rows: Iterable[Row]) -> None:
         records: list[ProductRecord] = []
-        places: list[tuple[int, int]] = []
-        rejected_ids: list[str] = []
+        places: list[_Place] = []
+        rejected: list[tuple[_Place, str, Iterable[Problem]]] = []
         for row in rows:
             self._run.rows += 1
-            place = (row.line, self._run.rows)
+            place = _Place(self._run.rows, row.line)
             try:
                 record = self._mapper.record(row)
             except RowError as error:
-                self._reject(place, error.product_id, error.problems)
-                rejected_ids.append(error.product_id)
+                rejected.append((place, error.product_id, error.problems))
                 continue
             if hash(record.product_id) in self._taken:
-                self._reject(place, record.product_id, [_DUPLICATE])
+                rejected.append((place, record.product_id, [_DUPLICATE]))
                 continue
             records.append(record)
             places.append(place)
         result = upsert_products(self._run.market, records, dry_run=self._run.dry_run)
         for place, outcome in zip(places, result.outcomes, strict=True):
             if outcome.status is RowStatus.REJECTED:
-                self._reject(place, outcome.product_id, outcome.problems)
-                rejected_ids.append(outcome.product_id)
+                rejected.append((place, outcome.product_id, outcome.problems))
                 continue
             self._taken.add(hash(outcome.product_id))
             if outcome.pk is not None:
                 self._in_feed.append(outcome.pk)
         self._run.count(x for x in result.outcomes if x.status is not RowStatus.REJECTED)
+        for place, product_id, problems in sorted(rejected, key=itemgetter(0)):
+            self._run.reject(
+                line=place.line, item=place.item, product_id=product_id, problems=problems
+            )
         if self._run.full:
-            self._spare(rejected_ids)
-
-    def _reject(self, place: tuple[int, int], product_id: str, problems: Iterable[Problem]) -> None:
-        line, item = place
-        self._run.reject(line=line, item=item, product_id=product_id, problems=problems)
+            self._spare(product_id for _, product_id, _ in rejected)
 
     def _spare(self, product_ids: Iterable[str]) -> None:
         """Note products whose rows are bad as being in the feed all the same."""

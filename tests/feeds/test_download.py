@@ -218,9 +218,11 @@ def test_credentials_go_to_their_own_server_only():
 
 def test_size_is_limited(settings):
     configure(settings, FEED_MAX_BYTES=1000)
-    with serving(lambda h: send(h, b"x" * 1001)) as (url, _):
-        with pytest.raises(FeedError, match=r"more than 1,000 bytes \(FEED_MAX_BYTES\)"):
-            fetch(url)
+    with (
+        serving(lambda h: send(h, b"x" * 1001)) as (url, _),
+        pytest.raises(FeedError, match=r"more than 1,000 bytes \(FEED_MAX_BYTES\)"),
+    ):
+        fetch(url)
     with serving(lambda h: send(h, b"x" * 1000)) as (url, _):
         assert len(fetch(url)) == 1000
 
@@ -243,9 +245,11 @@ def test_an_archive_does_not_unpack_without_end(settings):
     configure(settings, FEED_MAX_BYTES=1_000_000)
     bomb = gzip.compress(gzip.compress(b"\0" * 50_000_000))
     assert len(bomb) < 10_000
-    with serving(lambda h: send(h, bomb)) as (url, _):
-        with pytest.raises(FeedError, match="more than 1,000,000 bytes"):
-            fetch(url)
+    with (
+        serving(lambda h: send(h, bomb)) as (url, _),
+        pytest.raises(FeedError, match="more than 1,000,000 bytes"),
+    ):
+        fetch(url)
 
 
 def test_an_answer_that_is_cut_off():
@@ -306,7 +310,7 @@ def test_nobody_listens():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with pytest.raises(FeedError, match="'127.0.0.1' cannot be reached: "):
+    with pytest.raises(FeedError, match=r"'127\.0\.0\.1' cannot be reached: "):
         fetch(f"http://127.0.0.1:{port}/")
 
 
@@ -348,7 +352,7 @@ def test_a_server_must_prove_to_be_the_host_of_the_address(certificate, monkeypa
             fetch(f"https://shop.example:{port}/")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert fetch(f"https://shop.example:{port}/") == FEED
-        with pytest.raises(FeedError, match="other.example"):
+        with pytest.raises(FeedError, match=r"other\.example"):
             fetch(f"https://other.example:{port}/")
         assert len(requests) == 1
 
@@ -365,7 +369,7 @@ def test_what_is_no_web_address(url):
         ("https://user:secret@shop.example:8/feed?x=1", "https://***@shop.example:8/feed?x=1"),
         ("https://token@shop.example/feed", "https://***@shop.example/feed"),
         ("https://shop.example/@feed", "https://shop.example/@feed"),
-        ("/tmp/a@b.csv", "/tmp/a@b.csv"),
+        ("feeds/a@b.csv", "feeds/a@b.csv"),
         ("http://[::1", "http://[::1"),
     ],
 )

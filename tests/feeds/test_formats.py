@@ -25,8 +25,9 @@ FORMATS = {
     '"link": "https://s/1", "availability": "in_stock"}]}',
     "jsonl": '{"id": "1", "title": "Åska & \'moln\'", "price": "9.5", "uri": "https://s/1", '
     '"availability": "IN_STOCK"}\n',
-    "rss": "<rss><channel><item><g:id>1</g:id><title>Åska &amp; 'moln'</title><g:price>9.5</g:price>"
-    "<link>https://s/1</link><g:availability>in stock</g:availability></item></channel></rss>",
+    "rss": "<rss><channel><item><g:id>1</g:id><title>Åska &amp; 'moln'</title>"
+    "<g:price>9.5</g:price><link>https://s/1</link><g:availability>in stock</g:availability>"
+    "</item></channel></rss>",
     "atom": "<feed><entry><g:id>1</g:id><title>Åska &amp; 'moln'</title><g:price>9.5</g:price>"
     "<link href='https://s/1'/><g:availability>in_stock</g:availability></entry></feed>",
 }
@@ -79,7 +80,7 @@ def test_nothing_is_no_feed(content, read):
 
 
 def test_bytes_that_are_no_utf8_cost_their_row_only(read, market):
-    good, bad = read("id,title\n1,ok\n".encode() + "2,Åska\n".encode("latin-1"))
+    good, bad = read(b"id,title\n1,ok\n" + "2,Åska\n".encode("latin-1"))
     mapper = Mapper(market)
     assert mapper.record(good).problems() == []
     (problem,) = mapper.record(bad).problems()

@@ -8,13 +8,32 @@ import pytest
 from depict_reco.feeds.readers.shopify import is_shopify, read_shopify
 from depict_reco.feeds.readers.tables import read_table
 
-COLUMNS = (
-    "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,"
-    "Option2 Value,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,"
-    "Variant Inventory Policy,Variant Price,Variant Compare At Price,Variant Barcode,Image Src,"
-    "Image Position,Variant Image,Status,Google Shopping / Gender,"
-    "Color (product.metafields.shopify.color-pattern)"
-).split(",")
+COLUMNS = [
+    "Handle",
+    "Title",
+    "Body (HTML)",
+    "Vendor",
+    "Type",
+    "Tags",
+    "Published",
+    "Option1 Name",
+    "Option1 Value",
+    "Option2 Name",
+    "Option2 Value",
+    "Variant SKU",
+    "Variant Inventory Tracker",
+    "Variant Inventory Qty",
+    "Variant Inventory Policy",
+    "Variant Price",
+    "Variant Compare At Price",
+    "Variant Barcode",
+    "Image Src",
+    "Image Position",
+    "Variant Image",
+    "Status",
+    "Google Shopping / Gender",
+    "Color (product.metafields.shopify.color-pattern)",
+]
 
 
 def rows(*lines: dict[str, str]) -> list[dict[str, object]]:
