@@ -154,9 +154,8 @@ def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
     """Return a verified file on this machine, fetched from the storage if it is remote."""
     target = storage()
-    try:
-        local = Path(target.path(f"{path}/{name}"))
-    except NotImplementedError:
+    local = _own_file(target, f"{path}/{name}")
+    if local is None:
         local = _cache_dir() / path / name
         if not local.exists() or not _is_whole(local, facts):
             with target.open(f"{path}/{name}") as remote, _new_file(local) as file:
@@ -168,6 +167,15 @@ def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
             f"{path}/{name} is not what was written ({size} of {facts['bytes']} bytes)."
         )
     return local
+
+
+def _own_file(target: Storage, name: str) -> Path | None:
+    """Return the file of a storage that keeps files on this machine."""
+    try:
+        local = Path(target.path(name))
+    except NotImplementedError:
+        return None
+    return local if local.exists() else None  # Django's storage in memory has paths, but no files
 
 
 def _mapped(file: Path) -> NDArray[Any]:
