@@ -226,6 +226,17 @@ class TestKeyless:
 
         assert post(client, self.BODY, Origin="https://corner.example").status_code == 401
 
+    def test_an_origin_that_two_shops_share_opens_only_the_open_one(
+        self, client, acme, bazaar, asked
+    ):
+        acme.origins = ["https://bazaar.example"]
+        acme.save()
+
+        shut = post(client, BODY, Origin="https://bazaar.example")
+        open_ = post(client, self.BODY, Origin="https://bazaar.example")
+
+        assert (shut.status_code, open_.status_code) == (401, 200)
+
     def test_an_invalid_body_is_422(self, client, bazaar):
         assert post(client, "{}", Origin="https://bazaar.example").status_code == 422
 

@@ -169,8 +169,9 @@ def test_a_metadata_key_may_have_any_name(v2):
         {"product_ids": list(range(100_000))},
         {"metadata": {str(number): number for number in range(100_000)}},
         {str(number): number for number in range(100_000)},
+        {"product_ids": list(range(900)), **{str(number): number for number in range(900)}},
     ],
-    ids=["items", "values", "fields"],
+    ids=["items", "values", "fields", "both"],
 )
 def test_a_small_body_cannot_ask_for_a_huge_answer(v2, wrong):
     assert len(errors(v2, {**V2, **wrong})) == MAX_ERRORS
