@@ -84,11 +84,12 @@ def basket_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
         return
     stride = max(1, int(np.ceil(len(asked) / limit)))
     times = min(MOST_PER_BASKET, max(1, limit // len(asked)))
-    random = np.random.default_rng(0)
     for row in asked[::stride]:
         items = baskets.row(row)
-        for position in random.permutation(len(items))[:times]:
-            yield np.delete(items, position), int(items[position])
+        first = int(row * _GOLDEN % 1.0 * len(items))
+        for position in range(first, first + min(times, len(items))):
+            left_out = position % len(items)
+            yield np.delete(items, left_out), int(items[left_out])
 
 
 def _drawn(at: int, share: float) -> bool:

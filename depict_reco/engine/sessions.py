@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.engine.interactions import Groups
-from depict_reco.engine.sparse import EMPTY, Ints, Scored, ragged_positions, sum_by_item
+from depict_reco.engine.sparse import EMPTY, Ints, Scored, spans, sum_by_item
+
+REACH = 5.0
+"""Items further from the match than this many times the decay, worth under 1 %, do not vote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,8 @@ class SessionOptions:
 
     postings: int = 1500
     """Newest sessions kept per item."""
+    budget: int = 8000
+    """Most sessions that one question looks at."""
     neighbours: int = 500
     """Nearest sessions that vote."""
     position_decay: float = 2.0
@@ -99,7 +104,10 @@ class SessionNeighbours:
         options = self.options
         steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
         weights = np.exp(-steps / options.position_decay) * self.idf[query]
-        at, lengths = ragged_positions(self.posting_indptr, query)
+        starts = self.posting_indptr[query]
+        # A long session shares the work out among its items, the newest sessions of each first.
+        lengths = np.minimum(self.posting_indptr[query + 1] - starts, options.budget // len(query))
+        at = spans(starts, lengths)
         if len(at) == 0:
             return EMPTY
         sessions = self.posting_sessions[at]
@@ -118,11 +126,14 @@ class SessionNeighbours:
         return self._vote(neighbours, similarity, match)
 
     def _vote(self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints) -> Scored:
-        at, lengths = ragged_positions(self.session_indptr, neighbours)
-        start = np.cumsum(lengths) - lengths
-        distance = np.arange(len(at)) - np.repeat(start + match, lengths)
-        farthest = int(lengths.max())
-        decay = np.exp(np.arange(farthest + 1, dtype=np.float32) / -self.options.distance_decay)
+        # Items far from the match would hardly count: they are left out.
+        reach = int(np.ceil(REACH * self.options.distance_decay))
+        middle = self.session_indptr[neighbours] + match
+        first = np.maximum(self.session_indptr[neighbours], middle - reach)
+        lengths = np.minimum(self.session_indptr[neighbours + 1], middle + reach + 1) - first
+        at = spans(first, lengths)
+        distance = at - np.repeat(middle, lengths)
+        decay = np.exp(np.arange(reach + 1, dtype=np.float32) / -self.options.distance_decay)
         votes = np.repeat(similarity, lengths) * decay[np.abs(distance)]
         if self.options.forward != 1.0:
             votes = np.where(distance < 0, votes * np.float32(self.options.forward), votes)

@@ -52,11 +52,14 @@ def ragged_positions(indptr: Ints, rows: Ints) -> tuple[Ints, Ints]:
     """
     starts = np.asarray(indptr[rows], dtype=np.int64)
     lengths = np.asarray(indptr[rows + 1], dtype=np.int64) - starts
-    total = int(lengths.sum())
-    if total == 0:
-        return np.empty(0, dtype=np.int64), lengths
-    offsets = np.cumsum(lengths) - lengths
-    return np.arange(total) + np.repeat(starts - offsets, lengths), lengths
+    return spans(starts, lengths), lengths
+
+
+def spans(starts: Ints, lengths: Ints) -> Ints:
+    """Return the numbers of several spans, one after the other: start, start + 1, …"""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
 
 
 def sum_by_item(items: Ints, scores: Floats) -> Scored:

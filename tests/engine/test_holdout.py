@@ -98,7 +98,7 @@ def test_what_was_seen_is_never_the_answer():
 
 def test_each_item_of_a_basket_is_left_out_once():
     questions = asked(basket_questions(groups_of([[1, 2, 3], [4]], n_items=6), 100))
-    assert questions == [([2, 3], 1), ([1, 3], 2), ([1, 2], 3)]
+    assert sorted(questions) == [([1, 2], 3), ([1, 3], 2), ([2, 3], 1)]
 
 
 @pytest.mark.parametrize("ask", [next_questions, basket_questions])

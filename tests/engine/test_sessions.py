@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
+from depict_reco.engine.sessions import REACH, SessionNeighbours, SessionOptions
 from depict_reco.testing import groups_of
 
 
@@ -107,7 +107,8 @@ def naive(rows, query, options):
         held = holders.get(item, [])
         weight = math.exp(-(len(query) - 1 - step) / options.position_decay)
         weight *= math.log1p(len(rows) / max(len(held), 1))
-        for number in held[-options.postings :]:
+        looked_at = min(options.postings, options.budget // len(query))
+        for number in held[-looked_at:] if looked_at else []:
             similarity[number] = similarity.get(number, 0.0) + weight
             match[number] = max(at for at, other in enumerate(rows[number]) if other == item)
     scores = {}
@@ -119,6 +120,8 @@ def naive(rows, query, options):
             value *= 0.5 ** (age / options.half_life)
         for at, item in enumerate(row):
             distance = at - match[number]
+            if abs(distance) > math.ceil(REACH * options.distance_decay):
+                continue
             vote = value * math.exp(-abs(distance) / options.distance_decay)
             vote *= options.forward if distance < 0 else 1.0
             scores[item] = scores.get(item, 0.0) + vote
@@ -132,6 +135,7 @@ def naive(rows, query, options):
     options=st.builds(
         SessionOptions,
         postings=st.integers(1, 12),
+        budget=st.sampled_from([6, 8000]),
         neighbours=st.just(100),
         position_decay=st.sampled_from([0.7, 2.0, 10.0]),
         distance_decay=st.sampled_from([0.7, 3.0]),
