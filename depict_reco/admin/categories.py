@@ -62,7 +62,7 @@ class CategoryAdmin(LookupAdmin):
     related = ("market__tenant", "parent")
     search_fields = ["name", "category_id__startswith"]
     search_help_text = _("Part of a name, or the beginning of a category id.")
-    ordering = ["-pk"]
+    ordering = ["name", "pk"]
     sortable_by = ["category_id"]
     autocomplete_fields = ["market"]
     kept_fields = ("market", "category_id")

@@ -196,7 +196,8 @@ class FeedFilter(ParameterFilter):
 
 @admin.register(FeedRun)
 class FeedRunAdmin(ReadOnlyAdmin):
-    list_display = ["started_at", "market", "feed_name", "state", *_COUNTS, "took"]
+    list_display = ["started_at", "market", "feed_name", "state", "created", "updated",
+                    "rejected", "deactivated", "took"]  # fmt: skip
     list_filter = [MarketFilter, FeedFilter, "status"]
     related = ("market__tenant", "feed")
     ordering = ["-pk"]

@@ -59,13 +59,13 @@ class StateFilter(admin.SimpleListFilter):
 class ApiKeyAdmin(BaseAdmin):
     form = KeyForm
     list_display = ["name", "tenant", "begins_with", "scope_names", "state", "expires_at",
-                    "last_used_at", "created_at"]  # fmt: skip
+                    "last_used_at"]  # fmt: skip
     list_filter = [TenantFilter, StateFilter]
     related = ("tenant",)
     search_fields = ["name", "tenant__slug", "hint__startswith"]
     search_help_text = _("Part of a name or tenant, or the beginning of the key.")
     ordering = ["tenant__slug", "name", "pk"]
-    sortable_by = ["name", "tenant", "created_at", "last_used_at", "expires_at"]
+    sortable_by = ["name", "tenant", "last_used_at", "expires_at"]
     autocomplete_fields = ["tenant"]
     actions = ["revoke"]
     detail_actions = (("revoke", _("Revoke")),)
