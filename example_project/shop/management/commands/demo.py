@@ -8,7 +8,10 @@ import json
 import os
 import secrets
 import shlex
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from depict_reco.artifacts import store
 from depict_reco.exceptions import ArtifactBrokenError
@@ -27,6 +30,7 @@ from example_project.shop.placements import curl
 from example_project.shop.state import TENANT, DemoState
 
 DATA = Path(__file__).resolve().parents[3] / "data"
+MANAGE = Path(__file__).resolve().parents[4] / "manage.py"
 FEED_URL = "http://localhost:8000"
 """The address of the shop in the feeds that ship with it."""
 
@@ -126,9 +130,20 @@ class Command(BaseCommand):
                 source = os.path.relpath(DATA / "online_retail.csv.gz")
                 chosen = ["--filter", f"Country={country}"]
                 self._run("reco_import_events", TENANT, slug, source, *chosen)
-        for slug in MARKETS:
-            if slug not in trained:
-                self._run("reco_train", TENANT, slug)
+        if untrained := [slug for slug in MARKETS if slug not in trained]:
+            self._train(*untrained)
+
+    def _train(self, first: str, *others: str) -> None:
+        """Train one market here, where its progress shows, and the others beside it."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            trainings = [beside.submit(train_beside, slug) for slug in others]
+            try:
+                self._run("reco_train", TENANT, first)
+                for training in trainings:
+                    self._say(training.result())
+            except BaseException:
+                beside.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _run(self, command: str, *words: str) -> None:
         """Run a command as a person would, its report on standard error."""
@@ -156,6 +171,15 @@ def trained_markets() -> set[str]:
             store.verify(artifact.path)
             trained.add(artifact.market.slug)
     return trained
+
+
+def train_beside(market: str) -> str:
+    """Train a market in a process of its own; return what that said."""
+    words = ["reco_train", TENANT, market]
+    done = subprocess.run([sys.executable, MANAGE, *words], capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise CommandError(done.stderr)
+    return f"$ python manage.py {shlex.join(words)}\n{done.stdout.strip()}"
 
 
 def live_key(tenant: Tenant, *, known: str) -> str:
