@@ -282,7 +282,7 @@ def test_bulk_takes_a_thousand_rows_in_few_queries(acme, api, django_assert_max_
         {"product_id": str(i), "title": f"Product {i}", "category_ids": ["tea"]}
         for i in range(1000)
     ]
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(60):
         answer = api.post(f"{URL}/bulk", {"market": "se", "products": rows})
 
     assert answer.json()["created"] == 1000
