@@ -20,12 +20,12 @@ from depict_reco.engine.model import (
     basket_groups,
     session_groups,
 )
-from depict_reco.engine.neighbours import fit_ease, recency_weights
+from depict_reco.engine.neighbours import basket_weights, fit_ease
 from depict_reco.engine.sparse import Ints, Scored, without
 from depict_reco.engine.tuning import Question, WeightSearch
 
 MOST_PER_BASKET = 5
-REGULARISATIONS = (30.0, 100.0, 300.0, 1000.0)
+REGULARISATIONS = (15.0, 50.0, 150.0, 500.0)
 HALF_LIVES = (0.4, 0.2)
 TRIAL_ITEMS = 3000
 """Most frequent items that take part in choosing the options of the linear model."""
@@ -136,7 +136,7 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> Fit
             count=trial.linear_neighbours,
             regularisation=trial.regularisation,
             max_items=min(trial.linear_items, TRIAL_ITEMS),
-            weights=recency_weights(baskets, trial.half_life),
+            weights=basket_weights(baskets, trial.half_life),
         )
         measures = measure(
             questions, lambda query: without(linear.scores_of(query), query), baskets.n_items

@@ -21,11 +21,11 @@ from depict_reco.engine.content import ContentModel, ProductText
 from depict_reco.engine.interactions import Action, Groups, Interactions, group
 from depict_reco.engine.neighbours import (
     Neighbours,
+    basket_weights,
     fit_cooccurrence,
     fit_ease,
     fit_transitions,
     fit_two_steps,
-    recency_weights,
 )
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
@@ -56,11 +56,11 @@ class FitOptions:
     """Related items kept per item and model."""
     linear_items: int = 6000
     """Most frequent items of the linear basket model; it needs 8 bytes times its square."""
-    regularisation: float = 100.0
+    regularisation: float = 50.0
     """Of the linear basket model; training tries several."""
     half_life: float = 0.0
     """Baskets lose half their weight in the linear model per this share of the window; 0: none."""
-    linear_neighbours: int = 300
+    linear_neighbours: int = 400
     """Items kept per item of the linear model, those that speak against it included."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
     longest_session: int = 20
@@ -126,7 +126,7 @@ class ShopModel:
             count=options.linear_neighbours,
             regularisation=options.regularisation,
             max_items=options.linear_items,
-            weights=recency_weights(baskets, options.half_life),
+            weights=basket_weights(baskets, options.half_life),
         )
         progress("popularity", 0.98)
         return cls(

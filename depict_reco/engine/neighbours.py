@@ -179,16 +179,19 @@ def fit_two_steps(neighbours: Neighbours, *, width: int = 60, count: int = 150) 
     return best_of_products(step, step, count=count)
 
 
-def recency_weights(groups: Groups, half_life: float) -> NDArray[np.float32] | None:
-    """Return a weight per group that halves with every ``half_life`` shares of the time spanned.
+def basket_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
+    """Return what each group counts in the linear model, float32 (n_groups,).
 
-    Their mean is 1, so that the strength of a regularisation keeps its meaning. None, which
-    stands for equal weights, for a ``half_life`` of 0 and where there is no span.
+    The weight halves with every ``half_life`` shares of the time that the groups span, unless
+    that is 0, and falls with the root of the length: a long basket says little of any pair in
+    it. The mean is 1, so that the strength of a regularisation keeps its meaning.
     """
-    if half_life <= 0 or len(groups) == 0 or groups.times[-1] <= groups.times[0]:
-        return None
-    age = (groups.times[-1] - groups.times) / (groups.times[-1] - groups.times[0])
-    weights = 0.5 ** (age / half_life)
+    if len(groups) == 0:
+        return np.empty(0, dtype=np.float32)
+    weights = 1.0 / np.sqrt(np.maximum(np.diff(groups.indptr), 1))
+    span = groups.times[-1] - groups.times[0]
+    if half_life > 0 and span > 0:
+        weights *= 0.5 ** ((groups.times[-1] - groups.times) / span / half_life)
     return (weights / weights.mean()).astype(np.float32)
 
 

@@ -11,12 +11,12 @@ from scipy import sparse
 from depict_reco.engine import neighbours
 from depict_reco.engine.neighbours import (
     Neighbours,
+    basket_weights,
     best_of_products,
     fit_cooccurrence,
     fit_ease,
     fit_transitions,
     fit_two_steps,
-    recency_weights,
 )
 from depict_reco.testing import groups_of
 
@@ -269,20 +269,20 @@ def test_two_steps_take_the_nearest_only():
 # Weights by age
 
 
-def test_recency_halves_and_has_a_mean_of_one():
-    weights = recency_weights(groups_of([[0], [0], [0]], n_items=1), 0.5)
-    assert weights.dtype == np.float32
-    assert weights / weights[2] == pytest.approx([0.25, 0.5, 1.0])
+def test_basket_weights_halve_with_time_and_have_a_mean_of_one():
+    weights = basket_weights(groups_of([[0], [0], [0]], n_items=1), 0.5)
     assert weights.mean() == pytest.approx(1.0)
+    assert weights / weights[2] == pytest.approx([0.25, 0.5, 1.0])
 
 
-@pytest.mark.parametrize("rows", [[], [[0]]])
-def test_recency_without_a_span_is_none(rows):
-    assert recency_weights(groups_of(rows, n_items=1), 0.5) is None
+def test_a_basket_of_four_counts_half_of_one():
+    weights = basket_weights(groups_of([[0, 1, 2, 3], [0]], n_items=4), 0.0)
+    assert weights == pytest.approx([2 / 3, 4 / 3])
 
 
-def test_recency_of_no_half_life_is_none():
-    assert recency_weights(groups_of([[0], [0]], n_items=1), 0.0) is None
+def test_basket_weights_of_one_moment_are_equal():
+    assert basket_weights(groups_of([[0]], n_items=1), 0.5) == pytest.approx([1.0])
+    assert len(basket_weights(groups_of([], n_items=1), 0.5)) == 0
 
 
 # The lists of several items
