@@ -240,13 +240,14 @@ class CategorySerializer(OfMarketSerializer):
 
 
 def _refuse_circle(category: Category, parent: Category, parents: Mapping[int, int | None]) -> None:
+    unseen = dict(parents)  # so that a circle that stands already is walked once only
     above: int | None = parent.pk
     while above is not None:
         if above == category.pk:
             raise serializers.ValidationError(
                 {"parent": [_("A category cannot lie inside itself.")]}
             )
-        above = parents.get(above)
+        above = unseen.pop(above, None)
 
 
 class FeedSerializer(OfMarketSerializer):

@@ -178,6 +178,14 @@ def test_categories_form_a_tree_without_circles(acme, api):
     assert top.json()["parent"] is None
 
 
+def test_a_circle_that_stands_already_is_survived(acme, api):
+    one = Category.objects.create(market=acme.market, category_id="one")
+    two = Category.objects.create(market=acme.market, category_id="two", parent=one)
+    Category.objects.filter(pk=one.pk).update(parent=two)
+
+    assert api.patch(acme.url("categories"), {"parent": "one"}).status_code == 200
+
+
 def test_category_changes_are_told_to_serving(acme, api):
     def revision() -> int:
         return Market.objects.get(pk=acme.market.pk).catalog_revision
