@@ -54,7 +54,7 @@ def unpacked(stream: io.RawIOBase | BinaryIO) -> BinaryIO:
         head += more
     whole = io.BufferedReader(Rejoined(head, stream), 1 << 17)
     if head == _GZIP_MAGIC:
-        return io.BufferedReader(gzip.GzipFile(fileobj=whole), 1 << 17)
+        return io.BufferedReader(Rejoined(b"", gzip.GzipFile(fileobj=whole)), 1 << 17)
     return whole
 
 
@@ -69,9 +69,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        # ``readinto1`` of a buffered stream (standard input) does not wait for a full buffer.
-        read = getattr(self._stream, "readinto1", self._stream.readinto)
-        count: int | None = read(buffer)
+        count = _read_some(self._stream, buffer)
         self.count += count or 0
         return count
 
@@ -79,7 +77,7 @@ class _Counted(io.RawIOBase):
 class Rejoined(io.RawIOBase):
     """A stream whose first bytes were read already, with these bytes in front again."""
 
-    def __init__(self, head: bytes, rest: io.RawIOBase | BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: io.IOBase | BinaryIO) -> None:
         self._head, self._rest = head, rest
 
     def readable(self) -> bool:
@@ -90,4 +88,11 @@ class Rejoined(io.RawIOBase):
             count = min(len(buffer), len(self._head))
             buffer[:count], self._head = self._head[:count], self._head[count:]
             return count
-        return self._rest.readinto(buffer)  # type: ignore[union-attr]
+        return _read_some(self._rest, buffer)
+
+
+def _read_some(stream: io.IOBase | BinaryIO, buffer: memoryview) -> int | None:
+    """Read what comes with one read: not waiting for more, nor losing it to a later error."""
+    read = getattr(stream, "readinto1", None) or stream.readinto  # type: ignore[union-attr]
+    count: int | None = read(buffer)
+    return count

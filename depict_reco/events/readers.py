@@ -10,9 +10,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from depict_reco.catalog.files import UNPACKING_ERRORS, OpenedFile, Rejoined, open_file
 from depict_reco.exceptions import EventImportError
@@ -57,18 +57,18 @@ class Rows:
 @contextmanager
 def open_rows(path: str | os.PathLike[str], *, file_format: str = "auto") -> Iterator[Rows]:
     """Open an event file, or standard input for ``-``; raises EventImportError."""
-    try:
-        with open_file(path) as file:
-            head = file.stream.read(_HEAD_BYTES)
-            whole = io.BufferedReader(Rejoined(head, file.stream), _HEAD_BYTES)
-            with _rows(file, head, whole, file_format) as rows:
-                yield rows
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise EventImportError(f"{path} cannot be read: {error.strerror}.") from None
+    with ExitStack() as stack:
+        try:
+            rows = _rows(stack.enter_context(open_file(path)), file_format, stack)
+        except READING_ERRORS as error:
+            reason = getattr(error, "strerror", None) or error
+            raise EventImportError(f"{path} cannot be read: {reason}.") from error
+        yield rows
 
 
-@contextmanager
-def _rows(file: OpenedFile, head: bytes, whole: BinaryIO, file_format: str) -> Iterator[Rows]:
+def _rows(file: OpenedFile, file_format: str, stack: ExitStack) -> Rows:
+    head = _head(cast("io.BufferedReader", file.stream))
+    whole = io.BufferedReader(Rejoined(head, file.stream), _HEAD_BYTES)
     if head.startswith(b"PK\x03\x04"):
         raise EventImportError(
             "This is a ZIP archive or an Excel workbook. Unpack it, or save it as CSV."
@@ -77,10 +77,9 @@ def _rows(file: OpenedFile, head: bytes, whole: BinaryIO, file_format: str) -> I
     if file_format == "auto":
         file_format = recognise(head, encoding)
     if file_format == "parquet":
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(whole, copy)
-            yield read_parquet(copy)
-        return
+        copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        shutil.copyfileobj(whole, copy)
+        return read_parquet(copy)
     # Bytes that are no UTF-8 survive as lone surrogates: only what uses them is refused.
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     text = io.TextIOWrapper(whole, encoding=encoding, errors=errors, newline="")
@@ -90,7 +89,17 @@ def _rows(file: OpenedFile, head: bytes, whole: BinaryIO, file_format: str) -> I
         header, rows = read_table(text)
     else:
         rows = read_json(text) if file_format == "json" else read_json_lines(text)
-    yield Rows(header=header, rows=rows, size=file.size, position=file.position)
+    return Rows(header=header, rows=rows, size=file.size, position=file.position)
+
+
+def _head(stream: io.BufferedReader) -> bytes:
+    """Read the beginning of a stream, however little is readable of it."""
+    head = b""
+    # What is broken is met again behind what is not.
+    with suppress(*UNPACKING_ERRORS):
+        while len(head) < _HEAD_BYTES and (more := stream.read1(_HEAD_BYTES)):
+            head += more
+    return head
 
 
 def recognise(head: bytes, encoding: str = "utf-8") -> str:

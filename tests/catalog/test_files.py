@@ -66,6 +66,13 @@ def test_a_damaged_archive_says_so(damage):
         unpacked(io.BytesIO(packed)).read()
 
 
+def test_what_comes_before_the_damage_is_read():
+    stream = unpacked(io.BytesIO(gzip.compress(b"a,b\n1,2\n")[:-6]))
+    assert stream.read1(100) == b"a,b\n1,2\n"
+    with pytest.raises(EOFError):
+        stream.read1(100)
+
+
 def test_a_missing_file_is_the_systems_error(tmp_path):
     with pytest.raises(FileNotFoundError), open_file(tmp_path / "none"):
         pass
