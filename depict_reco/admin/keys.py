@@ -110,6 +110,7 @@ class ApiKeyAdmin(BaseAdmin):
         }
         return super().add_view(request, form_url, context)
 
+    @sensitive_variables("context", "obj")
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
     ) -> HttpResponse:
