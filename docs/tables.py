@@ -1,4 +1,4 @@
-"""Write the tables of the documentation that repeat the code: settings and commands.
+"""Write the tables of the documentation that repeat the code: settings, commands, events.
 
     python docs/tables.py            says whether they agree; exit code 1 if they do not
     python docs/tables.py --write    makes them agree
@@ -14,7 +14,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,43 +47,98 @@ def commands_reference() -> str:
     return "\n\n".join(_reference(name, parser) for name, parser in commands())
 
 
+def event_fields() -> str:
+    """Each field of an event file with the names that it is known by."""
+    from depict_reco.events.names import FIELDS
+
+    rows = ["| field | known names |", "|---|---|"]
+    rows += [f"| `{field}` | {_names(names)} |" for field, names in FIELDS.items()]
+    return "\n".join(rows)
+
+
+def event_nesting() -> str:
+    """The keys that event files may have around the fields."""
+    from depict_reco.events.names import ENVELOPES, LISTS, PARTS
+
+    return (
+        f"In JSON and nested Parquet the same names are known inside "
+        f"{_names(sorted(ENVELOPES | PARTS - LISTS))}. Lists under {_names(sorted(LISTS))} are the "
+        "lines of an order, or the events of a session: each becomes an event, with what is said "
+        "around it."
+    )
+
+
+def event_types() -> str:
+    """Each type of event with the names that it is known by."""
+    from depict_reco.events.names import IGNORED_TYPES, TYPES
+
+    rows = ["| type | known names |", "|---|---|"]
+    rows += [f"| `{name}` | {_names(names)} |" for name, names in TYPES.items()]
+    return "\n".join([*rows, f"| counted as `ignored` | {_names(IGNORED_TYPES)} |"])
+
+
+def event_counts() -> str:
+    """Each count of an event import, with the docstring under it."""
+    rows = ["| count | what it counts |", "|---|---|"]
+    for name, default, text in _documented("events/results.py", "EventImportResult"):
+        if default == "0":
+            rows.append(f"| `{name}` | {_cell(text)} |")
+    return "\n".join(rows)
+
+
 TABLES: dict[str, tuple[tuple[str, Callable[[], str]], ...]] = {
     "README.md": (("settings", settings_table), ("commands", commands_table)),
     "docs/commands.md": (("commands", commands_reference),),
     "docs/settings.md": (("settings", settings_table),),
+    "docs/events.md": (
+        ("fields", event_fields),
+        ("nesting", event_nesting),
+        ("types", event_types),
+        ("counts", event_counts),
+    ),
 }
 
 
 def documented_settings() -> Iterator[tuple[str, str, str]]:
     """Yield name, default and docstring of each setting, in the order of the file."""
-    tree = ast.parse((ROOT / "depict_reco/conf.py").read_text(encoding="utf-8"))
+    return _documented("conf.py", "Settings")
+
+
+def _documented(path: str, class_name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and docstring of each field of a class that has a default."""
+    tree = ast.parse((ROOT / "depict_reco" / path).read_text(encoding="utf-8"))
     body = next(
         node.body
         for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.name == "Settings"
+        if isinstance(node, ast.ClassDef) and node.name == class_name
     )
     for field, text in itertools.pairwise(body):
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
         documented = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
         if not documented or field.value is None:
-            raise SystemExit(f"{field.target.id} in conf.py needs a default and a docstring")
+            raise SystemExit(f"{field.target.id} in {path} needs a default and a docstring")
         yield field.target.id, ast.unparse(field.value), str(text.value.value)
 
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield each command of the app with its argument parser."""
+    set_up_django()
+    from django.core.management import get_commands, load_command_class
+
+    for name, app in sorted(get_commands().items()):
+        if app == "depict_reco":
+            yield name, load_command_class(app, name).create_parser("manage.py", name)
+
+
+def set_up_django() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
     sys.path.insert(0, str(ROOT))
     import django
     from django.apps import apps
-    from django.core.management import get_commands, load_command_class
 
     if not apps.ready:
         django.setup()
-    for name, app in sorted(get_commands().items()):
-        if app == "depict_reco":
-            yield name, load_command_class(app, name).create_parser("manage.py", name)
 
 
 def _reference(name: str, parser: argparse.ArgumentParser) -> str:
@@ -126,6 +181,10 @@ def _first_sentence(parser: argparse.ArgumentParser) -> str:
     return re.split(r"(?<=\.)\s", " ".join((parser.description or "").split()), maxsplit=1)[0]
 
 
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def _cell(text: str) -> str:
     return " ".join(text.replace("``", "`").split()).replace("|", "\\|")
 
@@ -146,6 +205,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="make the files agree with the code")
     write = parser.parse_args().write
     stale = False
+    set_up_django()
     for path in TABLES:
         before, after = render(path)
         if before != after:

@@ -30,7 +30,9 @@ def tables() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/commands.md", "docs/settings.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "docs/commands.md", "docs/settings.md", "docs/events.md"]
+)
 def test_the_tables_agree_with_the_code(tables: ModuleType, path: str) -> None:
     before, after = tables.render(path)
     assert before == after, "run: python docs/tables.py --write"

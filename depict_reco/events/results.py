@@ -50,6 +50,7 @@ class EventImportResult:
     notes: tuple[str, ...] = ()
     """What the importer had to assume."""
     dry_run: bool = False
+    """Whether it was only looked at what would be stored."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
