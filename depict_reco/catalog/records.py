@@ -138,7 +138,7 @@ class CategoryRecord:
                     found.append(Problem(field=field.name, reason=reason))
         if not self.category_id:
             found.append(Problem(field="category_id", reason="is empty"))
-        if self.parent_id == self.category_id:
+        elif self.parent_id == self.category_id:
             found.append(Problem(field="parent_id", reason="is the category itself"))
         return found
 

@@ -18,9 +18,11 @@ from depict_reco.feeds.models import FeedFormat, FeedRun
 from depict_reco.feeds.readers.formats import read_rows
 from depict_reco.feeds.readers.rows import Row
 from depict_reco.feeds.results import ImportProgress, ImportResult, ReportProgress
-from depict_reco.feeds.runs import INTERRUPTED, Run
+from depict_reco.feeds.runs import INTERRUPTED, Place, Rejected, Run
 from depict_reco.feeds.sources import OpenedSource, open_source
 from depict_reco.tenants.models import Market
+
+_DUPLICATE = Problem(field="category_id", reason="occurs twice; the first one counts")
 
 
 def import_categories(
@@ -61,43 +63,42 @@ def _take_all(
     if opened.stream is None:
         return
     rows = read_rows(opened.stream, feed_format=feed_format, categories=True)
-    seen: set[str] = set()
+    taken: set[str] = set()
     for batch in batches(rows, batch_size()):
-        records: list[CategoryRecord] = []
-        places: list[tuple[int, int]] = []
-        for row in batch:
-            run.rows += 1
-            try:
-                record = _record(row, mapping, run.market.default_locale)
-                if record.category_id in seen:
-                    reason = "occurs twice; the first one counts"
-                    raise RowError(
-                        record.category_id, [Problem(field="category_id", reason=reason)]
-                    )
-            except RowError as error:
-                run.reject(
-                    line=row.line,
-                    item=run.rows,
-                    product_id=error.product_id,
-                    problems=error.problems,
-                )
-                continue
-            records.append(record)
-            places.append((row.line, run.rows))
-        result = upsert_categories(run.market, records, dry_run=run.dry_run)
-        for (line, item), outcome in zip(places, result.outcomes, strict=True):
-            if outcome.status is RowStatus.REJECTED:
-                run.reject(
-                    line=line, item=item, product_id=outcome.product_id, problems=outcome.problems
-                )
-            else:
-                seen.add(outcome.product_id)
-        run.count(x for x in result.outcomes if x.status is not RowStatus.REJECTED)
-        run.note()
+        _take_batch(run, batch, mapping, taken)
         if report is not None:
             report(
                 ImportProgress(rows=run.rows, bytes_read=opened.position(), bytes_total=opened.size)
             )
+    if run.rows and not taken:
+        raise FeedError(f"Not one of {run.rows:,} rows is a category.")
+
+
+def _take_batch(run: Run, rows: list[Row], mapping: Mapping[str, str], taken: set[str]) -> None:
+    records: list[CategoryRecord] = []
+    places: list[Place] = []
+    rejected: list[Rejected] = []
+    for row in rows:
+        run.rows += 1
+        place = Place(run.rows, row.line)
+        try:
+            record = _record(row, mapping, run.market.default_locale)
+        except RowError as error:
+            rejected.append((place, error.product_id, error.problems))
+            continue
+        if record.category_id in taken:
+            rejected.append((place, record.category_id, [_DUPLICATE]))
+            continue
+        records.append(record)
+        places.append(place)
+    result = upsert_categories(run.market, records, dry_run=run.dry_run)
+    for place, outcome in zip(places, result.outcomes, strict=True):
+        if outcome.status is RowStatus.REJECTED:
+            rejected.append((place, outcome.product_id, outcome.problems))
+        else:
+            taken.add(outcome.product_id)
+    run.count(result.outcomes)
+    run.reject(rejected)
 
 
 def _record(row: Row, mapping: Mapping[str, str], locale: str) -> CategoryRecord:

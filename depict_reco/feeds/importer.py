@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from depict_reco.feeds.models import Feed, FeedFormat, FeedRun
 from depict_reco.feeds.readers.formats import read_rows
 from depict_reco.feeds.readers.rows import Row
 from depict_reco.feeds.results import ImportProgress, ImportResult, ReportProgress
-from depict_reco.feeds.runs import INTERRUPTED, Run
+from depict_reco.feeds.runs import INTERRUPTED, Place, Rejected, Run
 from depict_reco.feeds.sources import OpenedSource, open_source
 from depict_reco.tenants.models import Market
 
@@ -86,13 +85,6 @@ def _import(
     return run.finish(FeedRun.Status.SUCCEEDED)
 
 
-class _Place(NamedTuple):
-    """Where a row is in its feed."""
-
-    item: int
-    line: int
-
-
 class _Import:
     """The rows of one feed on their way into the catalogue."""
 
@@ -126,11 +118,11 @@ class _Import:
 
     def _take_batch(self, rows: Iterable[Row]) -> None:
         records: list[ProductRecord] = []
-        places: list[_Place] = []
-        rejected: list[tuple[_Place, str, Iterable[Problem]]] = []
+        places: list[Place] = []
+        rejected: list[Rejected] = []
         for row in rows:
             self._run.rows += 1
-            place = _Place(self._run.rows, row.line)
+            place = Place(self._run.rows, row.line)
             try:
                 record = self._mapper.record(row)
             except RowError as error:
@@ -149,11 +141,8 @@ class _Import:
             self._taken.add(hash(outcome.product_id))
             if outcome.pk is not None:
                 self._in_feed.append(outcome.pk)
-        self._run.count(x for x in result.outcomes if x.status is not RowStatus.REJECTED)
-        for place, product_id, problems in sorted(rejected, key=itemgetter(0)):
-            self._run.reject(
-                line=place.line, item=place.item, product_id=product_id, problems=problems
-            )
+        self._run.count(result.outcomes)
+        self._run.reject(rejected)
         if self._run.full:
             self._spare(product_id for _, product_id, _ in rejected)
 

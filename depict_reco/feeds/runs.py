@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from operator import itemgetter
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +20,17 @@ from depict_reco.signals import feed_imported
 from depict_reco.tenants.models import Market
 
 INTERRUPTED = "Interrupted: the process ended before the import did."
+
+
+class Place(NamedTuple):
+    """Where a row is in its feed."""
+
+    item: int
+    line: int
+
+
+Rejected = tuple[Place, str, Iterable[Problem]]
+"""A row that was not taken: where it is, its id, and why."""
 
 
 class Run:
@@ -50,24 +63,25 @@ class Run:
             )
 
     def count(self, outcomes: Iterable[RowOutcome]) -> None:
-        """Count what became of rows that were not rejected."""
+        """Count what became of rows; those that were rejected are counted by ``reject``."""
         for outcome in outcomes:
             self._counts[outcome.status] += 1
 
-    def reject(self, *, line: int, item: int, product_id: str, problems: Iterable[Problem]) -> None:
-        """Count a rejected row, and keep why if it is one of the first."""
-        self.rejected += 1
-        for problem in problems:
-            if len(self._rejections) < REJECTIONS_KEPT:
-                self._rejections.append(
-                    Rejection(
-                        line=line,
-                        item=item,
-                        product_id=clean_text(product_id[:255]),
-                        field=problem.field,
-                        reason=clean_text(problem.reason),
+    def reject(self, rows: Iterable[Rejected]) -> None:
+        """Count rejected rows, and keep why with the first ones."""
+        for place, product_id, problems in sorted(rows, key=itemgetter(0)):
+            self.rejected += 1
+            for problem in problems:
+                if len(self._rejections) < REJECTIONS_KEPT:
+                    self._rejections.append(
+                        Rejection(
+                            line=place.line,
+                            item=place.item,
+                            product_id=clean_text(product_id[:255]),
+                            field=problem.field,
+                            reason=clean_text(problem.reason),
+                        )
                     )
-                )
 
     def note(self) -> None:
         """Write down how far the run has come."""

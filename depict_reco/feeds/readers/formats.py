@@ -43,13 +43,14 @@ def read_rows(
     whole = io.BufferedReader(Rejoined(head, stream), _HEAD_BYTES)
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), "utf-8")
     beginning = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    lists = CATEGORY_LISTS if categories else PRODUCT_LISTS
     if feed_format == FeedFormat.AUTO:
-        feed_format = recognise(beginning)
+        feed_format = recognise(beginning, lists=lists)
     if feed_format == FeedFormat.XML:
         return read_xml(whole, names=CATEGORY_NAMES if categories else PRODUCT_NAMES)
     text = _text(whole, encoding)
     if feed_format == FeedFormat.JSON:
-        return read_json(text, lists=CATEGORY_LISTS if categories else PRODUCT_LISTS)
+        return read_json(text, lists=lists)
     if feed_format == FeedFormat.JSONL:
         return read_json_lines(text)
     if feed_format == FeedFormat.SHOPIFY:
@@ -63,13 +64,13 @@ def _text(stream: BinaryIO, encoding: str) -> TextIO:
     return io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
 
 
-def recognise(beginning: str) -> FeedFormat:
+def recognise(beginning: str, *, lists: frozenset[str] = PRODUCT_LISTS) -> FeedFormat:
     """Tell the format of a feed from how it begins (without byte order mark and blanks)."""
     if beginning.startswith("<"):
         return FeedFormat.XML
     if beginning.startswith("["):
         return FeedFormat.JSON
     if beginning.startswith("{"):
-        return FeedFormat.JSONL if begins_with_lines(beginning) else FeedFormat.JSON
+        return FeedFormat.JSONL if begins_with_lines(beginning, lists=lists) else FeedFormat.JSON
     header = beginning.splitlines()[0] if beginning else ""
     return FeedFormat.SHOPIFY if is_shopify(header) else FeedFormat.CSV

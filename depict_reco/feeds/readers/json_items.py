@@ -48,13 +48,13 @@ _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|"|[{}\[\]]', re.DOTALL)
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SCALAR = re.compile(r"[^\s,\]}]+")
 _BLANK = re.compile(r"[\s\ufeff]*")
-_LIST_AHEAD = re.compile(rf'"(?:{"|".join(sorted(PRODUCT_LISTS))})"\s*:\s*\[\s*(?:\{{|\]|$)')
+_LIST_AHEAD = re.compile(r'"(\w+)"\s*:\s*\[\s*(?:\{|\]|$)')
 
 
-def begins_with_lines(beginning: str) -> bool:
+def begins_with_lines(beginning: str, *, lists: frozenset[str] = PRODUCT_LISTS) -> bool:
     """Whether a text that begins with "{" has an object per line."""
     line, newline, _ = beginning.partition("\n")
-    if _LIST_AHEAD.search(line[:2000]):
+    if any(match[1].lower() in lists for match in _LIST_AHEAD.finditer(line[:2000])):
         return False
     return not newline or line.rstrip().endswith("}")
 

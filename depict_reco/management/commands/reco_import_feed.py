@@ -151,7 +151,7 @@ def _progress(title: str, options: dict[str, Any]) -> Iterator[ReportProgress]:
 
         def show(progress: ImportProgress) -> None:
             bar.total = progress.bytes_total
-            bar.set_postfix_str(f"{progress.rows:,} rows", refresh=False)
-            bar.update(progress.bytes_read - bar.n)
+            bar.n = progress.bytes_read
+            bar.set_postfix_str(f"{progress.rows:,} rows")
 
         yield show
