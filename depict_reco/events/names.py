@@ -33,7 +33,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "transaction_id", "ecommerce.transaction_id", "purchaseTransaction.id", "order_id",
         "InvoiceNo", "Invoice", "order_number", "basket_id",
     ),
-    "recommendation_id": ("recommendation_id", "attributionToken"),
+    "recommendation_id": ("recommendation_id",),
     "deduplication_id": ("deduplication_id",),
 }  # fmt: skip
 """Per field the names that are known for it; of several in one file the first one counts.
