@@ -136,6 +136,7 @@ def test_long_sessions_are_cut():
     long, short = model.next_items(query(3, 6, 0, 1)), model.next_items(query(0, 1))
     kept = ~np.isin(short.items, [3, 6])
     np.testing.assert_array_equal(long.items, short.items[kept])
+    np.testing.assert_allclose(long.scores, short.scores[kept], rtol=1e-6)
     assert {3, 6} <= set(short.items.tolist())
 
 

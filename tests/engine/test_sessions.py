@@ -96,6 +96,19 @@ def test_neighbours_keep_the_most_similar_sessions():
     assert found.keys() == {0, 1, 2, 3}
 
 
+def test_budget_is_shared_out_among_the_items_of_the_query():
+    """Two items of the query, two sessions to look at: the newest of each."""
+    found = answer(fitted([[0, 1], [2, 3], [0, 4], [2, 5]], budget=2), 0, 2)
+    assert found.keys() == {0, 2, 4, 5}
+    assert answer(fitted([[0, 1], [0, 4]], budget=2), 0).keys() == {0, 1, 4}
+
+
+def test_what_stood_far_from_the_match_does_not_vote():
+    # five decays away is the last place that counts
+    found = answer(fitted([[0, 1, 2, 3, 4, 5, 6, 7]], distance_decay=1.0), 0)
+    assert found.keys() == {0, 1, 2, 3, 4, 5}
+
+
 def naive(rows, query, options):
     """Return the same scores, counted one by one."""
     holders = {}
@@ -138,7 +151,7 @@ def naive(rows, query, options):
         budget=st.sampled_from([6, 8000]),
         neighbours=st.just(100),
         position_decay=st.sampled_from([0.7, 2.0, 10.0]),
-        distance_decay=st.sampled_from([0.7, 3.0]),
+        distance_decay=st.sampled_from([0.2, 0.7, 3.0]),
         half_life=st.sampled_from([0.0, 0.3]),
         forward=st.sampled_from([0.0, 0.5, 1.0]),
     ),
