@@ -166,6 +166,6 @@ def _tune_and_measure(
         progress=lambda stage, share: progress(f"trial: {stage}", 0.45 + 0.15 * share),
     )
     progress("measuring", 0.6)
-    measured = accuracy(replace(trial, weights=tuned_weights(trial, split)), split)
+    measured = accuracy(replace(trial, weights=tuned_weights(trial, split, limit=1000)), split)
     progress("tuning", 0.68)
     return options, tuned_weights(trial, split, everything=True), measured
