@@ -19,6 +19,7 @@ from depict_reco.engine.model import (
     Weights,
     basket_groups,
     session_groups,
+    view_groups,
 )
 from depict_reco.engine.neighbours import basket_weights, fit_ease
 from depict_reco.engine.sparse import Ints, Scored, without
@@ -40,6 +41,7 @@ class Split:
     train: Interactions
     sessions: Groups
     baskets: Groups
+    views: Groups
     time: float
     """Seconds since the epoch; everything older is in ``train``."""
 
@@ -58,7 +60,13 @@ def split_by_time(interactions: Interactions, *, share: float = 0.1) -> Split | 
     held_sessions = session_groups(newest)
     if not len(train) or not len(held_sessions):
         return None
-    return Split(train=train, sessions=held_sessions, baskets=basket_groups(newest), time=time)
+    return Split(
+        train=train,
+        sessions=held_sessions,
+        baskets=basket_groups(newest),
+        views=view_groups(newest),
+        time=time,
+    )
 
 
 def next_questions(sessions: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
@@ -162,10 +170,11 @@ def tuned_weights(
     The older half of the held-out groups is used, so that the newer half can measure; with
     ``everything`` both are, for the weights of a model that is not to be measured any more.
     """
-    sessions, baskets = split.sessions, split.baskets
+    sessions, baskets, views = split.sessions, split.baskets, split.views
     if not everything:
-        sessions = sessions.before(len(sessions) // 2)
-        baskets = baskets.before(len(baskets) // 2)
+        sessions, baskets, views = (
+            groups.before(len(groups) // 2) for groups in (sessions, baskets, views)
+        )
     return Weights(
         next_items=tune(
             list(next_questions(sessions, limit)), model.next_parts, model.weights.next_items
@@ -173,7 +182,12 @@ def tuned_weights(
         complements=tune(
             list(basket_questions(baskets, limit)), model.basket_parts, model.weights.complements
         ),
-        substitutes=model.weights.substitutes,
+        substitutes=tune(
+            # what was looked at next, beside one product and nothing else
+            [(query[-1:], target) for query, target in next_questions(views, limit)],
+            model.substitute_parts,
+            model.weights.substitutes,
+        ),
     )
 
 

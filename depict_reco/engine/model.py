@@ -36,7 +36,7 @@ Progress = Callable[[str, float], None]
 
 NEXT_PARTS = ("sessions", "transitions", "latest", "together", "walks", "content")
 BASKET_PARTS = ("baskets", "linear", "sessions", "walks", "content")
-SUBSTITUTE_PARTS = ("content", "together", "transitions")
+SUBSTITUTE_PARTS = ("content", "together", "transitions", "walks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Weights:
 
     next_items: tuple[float, ...] = (1.0, 0.5, 0.5, 0.3, 0.35, 0.1)
     complements: tuple[float, ...] = (0.2, 1.0, 0.1, 0.0, 0.0)
-    substitutes: tuple[float, ...] = (1.0, 0.5, 0.2)
+    substitutes: tuple[float, ...] = (1.0, 0.5, 0.2, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +153,7 @@ class ShopModel:
 
     def substitutes(self, query: Ints) -> Scored:
         """Score what could be chosen instead of the items of ``query``."""
-        parts = [
-            self.content.neighbours.scores_of(query),
-            self.together.scores_of(query),
-            self.transitions.scores_of(query),
-        ]
-        return _weighed([without(part, query) for part in parts], self.weights.substitutes)
+        return _weighed(self.substitute_parts(query), self.weights.substitutes)
 
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
@@ -186,6 +181,16 @@ class ShopModel:
             self.content.neighbours.scores_of(query),
         ]
         return [without(part, asked) for part in parts]
+
+    def substitute_parts(self, query: Ints) -> list[Scored]:
+        """Return the scores of each of SUBSTITUTE_PARTS, without the items of the query."""
+        parts = [
+            self.content.neighbours.scores_of(query),
+            self.together.scores_of(query),
+            self.transitions.scores_of(query),
+            self.walks.scores_of(query),
+        ]
+        return [without(part, query) for part in parts]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the model by name; with ``settings`` it is the whole model."""
@@ -247,6 +252,21 @@ def session_groups(interactions: Interactions) -> Groups:
     kept = interactions.actions != Action.RETURN
     return group(
         np.where(kept, interactions.sessions, -1),
+        interactions.items,
+        interactions.times,
+        n_items=interactions.n_items,
+        min_length=2,
+    )
+
+
+def view_groups(interactions: Interactions) -> Groups:
+    """Return what was looked at in each session, of two items and more.
+
+    People who look at one product after the other are choosing between them.
+    """
+    viewed = interactions.actions == Action.VIEW
+    return group(
+        np.where(viewed, interactions.sessions, -1),
         interactions.items,
         interactions.times,
         n_items=interactions.n_items,

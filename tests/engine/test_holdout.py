@@ -204,3 +204,22 @@ def test_a_shop_without_baskets_keeps_what_concerns_them():
     model = ShopModel.fit(split.train, [ProductText()] * 20, options=FitOptions())
     assert tuned_weights(model, split).complements == Weights().complements
     assert accuracy(model, split)["basket"]["questions"] == 0
+
+
+def test_what_is_looked_at_next_is_learned_to_be_the_substitute():
+    interactions = shop(2000)
+    split = split_by_time(interactions)
+    # all products read alike, so that only the views tell them apart
+    texts = [ProductText(title="same words")] * interactions.n_items
+    model = ShopModel.fit(split.train, texts, options=FitOptions())
+    model = model.with_weights(tuned_weights(model, split))
+    best = model.substitutes(np.array([5]))
+    assert best.items[np.argmax(best.scores)] == 6
+
+
+def test_orders_alone_do_not_say_what_is_a_substitute():
+    interactions = shop(400)
+    orders = interactions.select(interactions.actions == Action.PURCHASE)
+    split = split_by_time(orders)
+    model = ShopModel.fit(split.train, [ProductText()] * orders.n_items, options=FitOptions())
+    assert tuned_weights(model, split).substitutes == Weights().substitutes
