@@ -205,7 +205,9 @@ class _Cells:
     def cell(self, column: str) -> Any:
         """Return the value of a column, or of a path into nested ones: ``price.amount``."""
         value = self.values.get(column)
-        if value is None and "." in column:
+        if value is not None:
+            return value
+        if "." in column:
             value = self.values
             for name in column.split("."):
                 value = value.get(name) if isinstance(value, Mapping) else None
@@ -271,8 +273,9 @@ def _attributes(cells: _Cells) -> dict[str, Any]:
             attributes = attributes_from(given)
         except ValueError:
             attributes = {"attributes": given}
+    own = cells.values
     for name, column in cells.plan.attributes.items():
-        value = cells.cell(column)
+        value = own[column] if column in own else cells.cell(column)
         if isinstance(value, str):
             value = value.strip()
         if value or value is False or value == 0:
