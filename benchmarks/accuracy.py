@@ -37,7 +37,7 @@ Measures = Mapping[str, float]
 COLUMNS = ("hr@5", "hr@10", "hr@20", "mrr@20", "ndcg@20", "coverage", "fallback", "ms")
 RATIOS = COLUMNS[:5]
 OURS = "depict_reco"
-QUESTIONS = 1000
+QUESTIONS = 2000
 """Held-out questions that variants are compared by."""
 
 
@@ -48,7 +48,7 @@ def trained(interactions: Interactions, texts: Sequence[ProductText]) -> ShopMod
         return ShopModel.fit(interactions, texts, options=FitOptions())
     options = tuned_options(FitOptions(), split)
     trial = ShopModel.fit(split.train, texts, options=options)
-    weights = tuned_weights(trial, split)
+    weights = tuned_weights(trial, split, everything=True)
     return ShopModel.fit(interactions, (), options=options, weights=weights, content=trial.content)
 
 
@@ -108,13 +108,12 @@ def session_table(title: str, shop: Shop) -> None:
     split = split_by_time(shop.train)
     if split is None:
         raise SystemExit(f"{title}: too few sessions.")
-    half = split.sessions.before(len(split.sessions) // 2)
     rows = list(
         rival_rows(
             rivals.session_rivals(),
             shop,
             groups_of=session_groups,
-            held=list(next_questions(half, QUESTIONS)),
+            held=list(next_questions(split.sessions, QUESTIONS)),
             split=split,
         )
     )
@@ -129,13 +128,12 @@ def basket_table(title: str, shop: Shop) -> None:
     split = split_by_time(shop.train)
     if split is None:
         raise SystemExit(f"{title}: too few baskets.")
-    half = split.baskets.before(len(split.baskets) // 2)
     rows = list(
         rival_rows(
             rivals.basket_rivals(),
             shop,
             groups_of=basket_groups,
-            held=list(basket_questions(half, QUESTIONS)),
+            held=list(basket_questions(split.baskets, QUESTIONS)),
             split=split,
         )
     )
@@ -149,16 +147,17 @@ def cellphone_tables() -> None:
     """Is what is similar similar, and does what completes complete?"""
     shop = shops.cellphones()
     n = len(shop.texts)
-    empty = shops.from_groups([], n_items=n, action=Action.VIEW, baskets=False)
-    model = ShopModel.fit(empty, shop.texts, options=FitOptions())
     viewed = pairs(shop.also_viewed, limit=5000)
-    popular = Category(shop, sales=True)
-    rows = [
-        ("same category", measured(viewed, unseen(Category(shop).scores), n)),
-        ("popular in it, known sales", measured(viewed, unseen(popular.scores), n)),
-        (OURS, measured(viewed, model.substitutes, n)),
-    ]
-    show(f"Cell phones: also viewed, from brand and categories, {len(viewed)} pairs", rows)
+    sold = [[item] for others in shop.also_bought for item in others]
+    for title, singles, sales in (("nothing else", [], False), ("single sales", sold, True)):
+        past = shops.from_groups(singles, n_items=n, action=Action.PURCHASE, baskets=True)
+        model = ShopModel.fit(past, shop.texts, options=FitOptions())
+        category = Category(shop, sales=sales)
+        rows = [
+            ("popular in the category", measured(viewed, unseen(category.scores), n)),
+            (OURS, measured(viewed, model.substitutes, n)),
+        ]
+        show(f"Cell phones: also viewed, from brand, categories and {title}", rows)
 
     known, asked = halves(shop.also_bought, limit=5000)
     behaviour = behaviour_of(known, Action.PURCHASE)
@@ -195,6 +194,7 @@ def two_questions(shop: Relations, bought: Sequence[Sequence[int]]) -> None:
     ]
     title = f"Cell phones: the other half of also viewed, {len(viewed)} pairs"
     show(title, rows, ours="substitutes")
+    print("weights", model.weights)
 
 
 class Category:

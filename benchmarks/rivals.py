@@ -380,7 +380,7 @@ def basket_rivals() -> dict[str, Sequence[Fit]]:
             for confidence in (1.0, 10.0)
         ],
         "EASE": [
-            _made(DenseEase, regularisation=value) for value in (50, 100, 200, 400, 800, 1600)
+            _made(DenseEase, regularisation=value) for value in (25, 50, 100, 200, 400, 800, 1600)
         ],
     }
 

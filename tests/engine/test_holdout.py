@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,14 +117,19 @@ def test_a_basket_of_few_asks_five_times_at_most():
     assert all(sorted([*known, target]) == list(range(10)) for known, target in questions)
 
 
-@pytest.mark.parametrize("ask", [next_questions, basket_questions])
-def test_questions_are_limited_and_spread(ask):
-    """Sessions and baskets of one length are not asked about one position of theirs alone."""
-    questions = list(ask(groups_of([[0, 1, 2, 3]] * 100, n_items=4), 50))
-    assert 30 <= len(questions) <= 52
+def test_questions_are_limited_and_spread():
+    """Sessions of one length are not always asked about the same position of theirs."""
+    questions = list(next_questions(groups_of([[0, 1, 2, 3, 4]] * 100, n_items=5), 62))
+    assert 45 <= len(questions) <= 62
     targets = [target for _, target in questions]
-    assert len(set(targets)) >= 3  # a session's first item is never asked for
-    assert min(targets.count(item) for item in set(targets)) >= 8
+    assert all(targets.count(item) >= 8 for item in (1, 2, 3, 4))
+
+
+def test_questions_of_baskets_are_limited_and_spread():
+    questions = list(basket_questions(groups_of([[0, 1, 2, 3]] * 100, n_items=4), 50))
+    assert len(questions) == 50
+    targets = [target for _, target in questions]
+    assert all(targets.count(item) >= 8 for item in range(4))
 
 
 @pytest.mark.parametrize("ask", [next_questions, basket_questions])
@@ -194,6 +201,30 @@ def test_tuning_is_deterministic():
     split = split_by_time(shop(300))
     model = ShopModel.fit(split.train, [ProductText()] * 20, options=FitOptions())
     assert tuned_weights(model, split) == tuned_weights(model, split)
+
+
+def test_the_newer_half_measures_and_does_not_teach():
+    """What happens in the newer half of the held-out time changes neither options nor weights."""
+    interactions = shop(600)
+    split = split_by_time(interactions)
+    middle = min(
+        float(groups.times[len(groups) // 2])
+        for groups in (split.sessions, split.baskets, split.views)
+    )
+    elsewhere = np.random.default_rng(0).permutation(20).astype(np.int32)
+    changed = np.where(
+        interactions.times >= middle, elsewhere[interactions.items], interactions.items
+    )
+    other = split_by_time(replace(interactions, items=changed))
+    assert other.time == split.time
+    model = ShopModel.fit(split.train, [ProductText()] * 20, options=FitOptions())
+    older = (split.sessions.before(10), other.sessions.before(10))
+    np.testing.assert_array_equal(older[0].items, older[1].items)
+    assert accuracy(model, other)["basket"]["hr@5"] < accuracy(model, split)["basket"]["hr@5"]
+    assert tuned_options(FitOptions(), other) == tuned_options(FitOptions(), split)
+    assert tuned_weights(model, other) == tuned_weights(model, split)
+    taught = tuned_weights(model, other, everything=True)
+    assert taught != tuned_weights(model, split, everything=True)
 
 
 def test_a_shop_without_baskets_keeps_what_concerns_them():
