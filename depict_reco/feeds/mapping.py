@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from depict_reco.catalog.records import KEEP, Problem, ProductRecord
 from depict_reco.exceptions import FeedError
 from depict_reco.feeds import parsing
-from depict_reco.feeds.aliases import (
-    ALL_VALUES_COUNT,
-    FIELDS,
-    LOOSE_PATHS,
-    TEXT_FIELDS,
-    normalize,
+from depict_reco.feeds.aliases import ALL_VALUES_COUNT, FIELDS, TEXT_FIELDS, normalize
+from depict_reco.feeds.cells import (
+    Cells,
+    Plan,
+    as_own_text,
+    read_attributes,
+    read_categories,
+    read_images,
+    read_prices,
+    read_stock,
 )
 from depict_reco.feeds.readers.rows import Row
-from depict_reco.feeds.shapes import attributes_from, flatten, parse_object
+from depict_reco.feeds.shapes import flatten, parse_object
 from depict_reco.tenants.models import Market
 
 ATTRIBUTE_PREFIX = "attributes."
@@ -31,16 +34,6 @@ class RowError(Exception):
     def __init__(self, product_id: str, problems: Iterable[Problem]) -> None:
         self.product_id, self.problems = product_id, tuple(problems)
         super().__init__(product_id)
-
-
-@dataclass(slots=True)
-class _Plan:
-    """Where rows with certain columns have our fields."""
-
-    sources: dict[str, list[str]] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-    texts: list[tuple[str, str, str]] = field(default_factory=list)
-    """Locale, field, column."""
 
 
 class Mapper:
@@ -57,7 +50,7 @@ class Mapper:
         self._full = full
         self._default_locale = market.default_locale
         self._locales = _locale_names(market.all_locales)
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[str, ...], Plan] = {}
         check_mapping(self._mapping, FIELDS)
 
     def record(self, row: Row) -> ProductRecord:
@@ -65,7 +58,7 @@ class Mapper:
         if row.reason:
             raise RowError("", [Problem(field="", reason=row.reason)])
         values = flatten(row.values)
-        cells = _Cells(values, row.unread, self._plan(row, values))
+        cells = Cells(values, row.unread, self._plan(row, values))
         given = self._read(cells)
         product_id = given.get("product_id", "")
         if not product_id and not any(problem.field == "product_id" for problem in cells.problems):
@@ -75,7 +68,7 @@ class Mapper:
             raise RowError(product_id, cells.problems)
         return ProductRecord(**given)
 
-    def _plan(self, row: Row, values: Mapping[str, Any]) -> _Plan:
+    def _plan(self, row: Row, values: Mapping[str, Any]) -> Plan:
         key = (*values, *row.unread)
         plan = self._plans.get(key)
         if plan is None:
@@ -84,8 +77,8 @@ class Mapper:
             plan = self._plans[key] = self._make_plan(row, values)
         return plan
 
-    def _make_plan(self, row: Row, values: Mapping[str, Any]) -> _Plan:
-        plan = _Plan()
+    def _make_plan(self, row: Row, values: Mapping[str, Any]) -> Plan:
+        plan = Plan()
         names = {normalize(column): column for column in reversed(list(values))}
         for name, aliases in FIELDS.items():
             if name in self._mapping:
@@ -124,52 +117,40 @@ class Mapper:
                 raise FeedError(f"The feed has no column {column!r}; it has: {columns}.")
         return found
 
-    def _read(self, cells: _Cells) -> dict[str, Any]:
+    def _read(self, cells: Cells) -> dict[str, Any]:
         """Return the values that a record is made of; problems gather in ``cells``."""
         texts = self._texts(cells)
-        title = cells.read("title", _text)
+        title = cells.read("title", as_own_text)
         own_texts = texts.get(self._default_locale, {})
         if not title and own_texts.get("title"):
             title = own_texts["title"]
         whole = bool(title)
         given: dict[str, Any] = {
-            "product_id": cells.read("product_id", _text) or "",
+            "product_id": cells.read("product_id", as_own_text) or "",
             "title": KEEP if title is None else title,
             "merge": not whole,
         }
         for name in _CONTENT_TEXTS:
-            value = cells.read(name, _text)
+            value = cells.read(name, as_own_text)
             if not value and name in own_texts:
                 value = own_texts[name]
             if value is not None or whole:
                 given[name] = value or ""
         if texts or whole:
             given["texts"] = texts
-        self._read_images(cells, given, whole=whole)
-        attributes = _attributes(cells)
+        read_images(cells, given, whole=whole)
+        attributes = read_attributes(cells)
         if attributes or whole:
             given["attributes"] = attributes
-        _read_categories(cells, given)
-        _read_prices(cells, given)
-        _read_stock(cells, given)
+        read_categories(cells, given)
+        read_prices(cells, given)
+        read_stock(cells, given)
         active = cells.read("active", parsing.as_boolean)
         if active is not None or whole or self._full:
             given["active"] = active is not False
         return given
 
-    def _read_images(self, cells: _Cells, given: dict[str, Any], *, whole: bool) -> None:
-        main = cells.read("image_url", parsing.as_addresses)
-        more = cells.read("additional_image_urls", parsing.as_addresses)
-        if main is None and more is None and not whole:
-            return
-        images = list(dict.fromkeys([*(main or ()), *(more or ())]))
-        if main is not None or whole:
-            given["image_url"] = images[0] if images else ""
-            images = images[1:]
-        if more is not None or whole or images:
-            given["additional_image_urls"] = images
-
-    def _texts(self, cells: _Cells) -> dict[str, dict[str, str]]:
+    def _texts(self, cells: Cells) -> dict[str, dict[str, str]]:
         """Return the texts per locale, of those locales that the market has."""
         texts: dict[str, dict[str, str]] = {}
         given: list[tuple[str, str, Any]] = [
@@ -194,62 +175,6 @@ class Mapper:
         return texts
 
 
-class _Cells:
-    """The values of one row by our names; reading one notes what is wrong with it."""
-
-    def __init__(self, values: Mapping[str, Any], unread: Mapping[str, Any], plan: _Plan) -> None:
-        self.values, self.plan = values, plan
-        self._unread = unread
-        self.problems: list[Problem] = []
-
-    def cell(self, column: str) -> Any:
-        """Return the value of a column, or of a path into nested ones: ``price.amount``."""
-        value = self.values.get(column)
-        if value is not None:
-            return value
-        if "." in column:
-            value = self.values
-            for name in column.split("."):
-                value = value.get(name) if isinstance(value, Mapping) else None
-        return self._unread.get(column) if value is None else value
-
-    def has(self, name: str) -> bool:
-        return any(self.cell(column) is not None for column in self.plan.sources.get(name, ()))
-
-    def source(self, name: str) -> tuple[str, Any]:
-        """Return the column that counts for a field, with its value; None where there is none."""
-        found: tuple[str, Any] = ("", None)
-        for column in self.plan.sources.get(name, ()):
-            value = self.cell(column)
-            if value not in (None, "", []):
-                return column, value
-            if value is not None and found[1] is None:
-                found = column, value
-        return found
-
-    def first(self, name: str) -> Any:
-        return self.source(name)[1]
-
-    def read(self, name: str, read: Callable[[Any], Any]) -> Any:
-        """Return a field as ``read`` understands it; None where the row does not have it."""
-        if name not in self.plan.sources:
-            return None
-        if name in ALL_VALUES_COUNT:
-            found = [self.cell(column) for column in self.plan.sources[name]]
-            value: Any = [x for x in found if x is not None]
-            if not value:
-                return None
-        else:
-            value = self.first(name)
-            if value is None:
-                return None
-        try:
-            return read(value)
-        except ValueError as error:
-            self.problems.append(Problem(field=name, reason=str(error)))
-            return None
-
-
 def check_mapping(mapping: Mapping[str, str], fields: Mapping[str, object]) -> None:
     """Raise FeedError for a mapping of something that is no field."""
     for name, column in mapping.items():
@@ -258,74 +183,6 @@ def check_mapping(mapping: Mapping[str, str], fields: Mapping[str, object]) -> N
             raise FeedError(f"There is no field {name!r} to map; there are: {known}.")
         if not isinstance(column, str) or not column:
             raise FeedError(f"The field {name!r} is mapped to {column!r}, which names no column.")
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, Mapping) and not any(x in value for x in ("value", "text", "uri", "href")):
-        return None  # texts per locale, perhaps; they are read elsewhere
-    return parsing.as_text(value)
-
-
-def _attributes(cells: _Cells) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    if (given := cells.first("attributes")) not in (None, ""):
-        try:
-            attributes = attributes_from(given)
-        except ValueError:
-            attributes = {"attributes": given}
-    own = cells.values
-    for name, column in cells.plan.attributes.items():
-        value = own[column] if column in own else cells.cell(column)
-        if isinstance(value, str):
-            value = value.strip()
-        if value or value is False or value == 0:
-            attributes[name] = value
-    return attributes
-
-
-def _read_categories(cells: _Cells, given: dict[str, Any]) -> None:
-    column, _ = cells.source("category_ids")
-    loose = normalize(column) in _LOOSE
-    ids = cells.read("category_ids", lambda value: parsing.as_categories(value, loose=loose))
-    if ids is not None:
-        given["category_ids"] = ids
-
-
-_LOOSE = frozenset(map(normalize, LOOSE_PATHS))
-
-
-def _read_prices(cells: _Cells, given: dict[str, Any]) -> None:
-    """A row with a price and no sale price ends a sale; a price before a sale is the price."""
-    price, currency = cells.read("price", parsing.as_price) or (None, "")
-    sale, sale_currency = cells.read("sale_price", parsing.as_price) or (None, "")
-    before, before_currency = cells.read("original_price", parsing.as_price) or (None, "")
-    if before is not None and (price is None or before >= price):
-        price, sale = before, price if sale is None else sale
-    if any(cells.has(name) for name in ("price", "original_price")):
-        given["price"], given["sale_price"] = price, sale
-    elif cells.has("sale_price"):
-        given["sale_price"] = sale
-    named = cells.read("currency", _text)
-    currency = currency or sale_currency or before_currency or (named or "").upper()
-    if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
-        cells.problems.append(
-            Problem(field="currency", reason=f"{currency[:20]!r} is no code of three letters")
-        )
-    if currency or named is not None:
-        given["currency"] = currency
-
-
-def _read_stock(cells: _Cells, given: dict[str, Any]) -> None:
-    """Availability decides; where it is not given, a quantity does; where none is, it is there."""
-    available = cells.read("availability", parsing.as_availability)
-    quantity = cells.read("quantity", parsing.as_integer)
-    if not (cells.has("availability") or cells.has("quantity")):
-        return
-    if available is None:
-        available = quantity is None or quantity > 0
-    given["in_stock"] = available
-    if cells.has("quantity"):
-        given["quantity"] = quantity
 
 
 def _locale_names(locales: Iterable[str]) -> dict[str, tuple[str, str]]:
