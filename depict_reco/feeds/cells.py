@@ -138,14 +138,26 @@ def read_prices(cells: Cells, given: dict[str, Any]) -> None:
 def read_stock(cells: Cells, given: dict[str, Any]) -> None:
     """Availability decides; where it is not given, a quantity does; where none is, it is there."""
     available = cells.read("availability", parsing.as_availability)
-    quantity = cells.read("quantity", parsing.as_integer)
+    stock = cells.read("quantity", _as_stock)
     if not (cells.has("availability") or cells.has("quantity")):
         return
     if available is None:
-        available = quantity is None or quantity > 0
+        available = stock is None or stock > 0
     given["in_stock"] = available
-    if cells.has("quantity"):
-        given["quantity"] = quantity
+    if cells.has("quantity") and not isinstance(stock, bool):
+        given["quantity"] = stock
+
+
+def _as_stock(value: Any) -> int | None:
+    """Return a quantity; True or False where there is a word for an availability instead."""
+    try:
+        return parsing.as_integer(value)
+    except ValueError:
+        try:
+            return parsing.as_availability(value)
+        except ValueError:
+            pass
+        raise
 
 
 def read_images(cells: Cells, given: dict[str, Any], *, whole: bool) -> None:

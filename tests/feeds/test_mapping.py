@@ -136,6 +136,9 @@ def test_currencies(record):
         ({"availability": ""}, True, KEEP),
         ({"quantity": "-2"}, False, -2),
         ({"quantity": ""}, True, None),
+        ({"stock": "In stock"}, True, KEEP),
+        ({"stock": "sold out"}, False, KEEP),
+        ({"stock": "In stock", "availability": "no"}, False, KEEP),
     ],
 )
 def test_stock(record, values, in_stock, quantity):
