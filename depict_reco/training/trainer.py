@@ -104,8 +104,8 @@ def sign_of_life(run: TrainingRun) -> bool:
     mine = TrainingRun.objects.filter(pk=run.pk, status=TrainingRun.Status.RUNNING)
     try:
         return bool(mine.update(stage=run.stage, heartbeat_at=timezone.now()))
-    except OperationalError as error:  # SQLite, locked for long: no reason to give up
-        logger.warning("Cannot note that the training of %s is at work: %s", run.market, error)
+    except OperationalError as error:  # SQLite, locked: the next sign of life comes in seconds
+        logger.info("Cannot note that the training of %s is at work: %s", run.market, error)
         return True
 
 
