@@ -134,35 +134,70 @@ def fit_ease(
     """Relate items by the linear model that predicts each item from the others of its group.
 
     EASE (Steck, 2019): with the Gram matrix G, P = (G + λI)⁻¹ and B = I - P / diag(P). The
-    inverse is dense, so only the ``max_items`` most frequent items take part; it needs
-    8 · max_items² bytes.
+    inverse is dense, so only the ``max_items`` most frequent items take part; it needs some
+    8 · max_items² bytes, and up to 12 where most pairs of items occur.
+
+    Parameters
+    ----------
+    count
+        Items kept per item: those that B speaks for and against most strongly.
+    regularisation
+        λ, greater than 0.
+    weights
+        float32 (n_groups,), for instance a decay with age; default 1.
+
+    Raises
+    ------
+    ValueError
+        If ``regularisation`` is not positive.
     """
+    if regularisation <= 0:
+        raise ValueError(f"regularisation must be greater than 0, not {regularisation}")
     matrix = groups.incidence(None if weights is None else np.sqrt(weights))
     frequency = np.bincount(matrix.indices, minlength=groups.n_items)
     active = np.sort(np.argsort(-frequency, kind="stable")[:max_items])
     active = active[frequency[active] > 0]
-    empty = sparse.csr_matrix((groups.n_items, groups.n_items), dtype=np.float32)
+    shape = (groups.n_items, groups.n_items)
     if len(active) < 2:
-        return Neighbours.from_matrix(empty, count=count)
-    part = matrix[:, active]
-    gram = (part.T @ part).toarray().astype(np.float32)
-    gram[np.diag_indices_from(gram)] += np.float32(regularisation)
-    factor, _ = linalg.lapack.spotrf(gram, lower=0, clean=1, overwrite_a=1)
-    inverse, _ = linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
-    inverse = np.triu(inverse) + np.triu(inverse, 1).T
-    model = inverse / -np.diag(inverse)
-    model[np.diag_indices_from(model)] = 0.0
-    # Row i of the result is row i of B: what item i speaks for, and what it speaks against as
-    # well, which is half of what the model has learned.
-    keep = min(count, len(active) - 1)
-    top = np.argpartition(-np.abs(model), keep - 1, axis=1)[:, :keep]
-    data = np.take_along_axis(model, top, axis=1).ravel()
-    rows, columns = np.repeat(active, keep), active[top.ravel()]
-    known = data != 0
-    result = sparse.csr_matrix(
-        (data[known], (rows[known], columns[known])), shape=empty.shape, dtype=np.float32
-    )
+        return Neighbours.from_matrix(sparse.csr_matrix(shape, dtype=np.float32), count=count)
+    inverse = _inverse_gram(matrix[:, active], regularisation)
+    rows, columns, data = _strongest(inverse, min(count, len(active) - 1))
+    result = sparse.csr_matrix((data, (active[rows], active[columns])), shape=shape)
     return Neighbours.from_matrix(result, count=count)
+
+
+def _inverse_gram(matrix: sparse.csr_matrix, regularisation: float) -> NDArray[np.float32]:
+    """Return (G + λI)⁻¹ of the columns of a matrix, of which only the upper triangle counts."""
+    gram = (matrix.T @ matrix).toarray().astype(np.float32, copy=False)
+    gram[np.diag_indices_from(gram)] += np.float32(regularisation)
+    # G is symmetric: transposed it is the same in LAPACK's order, and is overwritten in place.
+    factor, _ = linalg.lapack.spotrf(gram.T, lower=0, clean=0, overwrite_a=1)
+    inverse, _ = linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
+    return inverse
+
+
+def _strongest(
+    inverse: NDArray[np.float32], keep: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return rows, columns and values of the ``keep`` entries of each row of B furthest from 0.
+
+    Row i of B is what item i speaks for, and what it speaks against as well, which is half of
+    what the model has learned. Zeros are left out.
+    """
+    diagonal = inverse.diagonal().copy()
+    parts = []
+    for start in range(0, len(inverse), BLOCK // 8):
+        block = slice(start, start + BLOCK // 8)
+        model = np.triu(inverse[block], start) + np.tril(inverse.T[block], start - 1)
+        model /= -diagonal
+        here = np.arange(len(model))
+        model[here, here + start] = 0.0
+        top = np.argpartition(-np.abs(model), keep - 1, axis=1)[:, :keep]
+        data = np.take_along_axis(model, top, axis=1).ravel()
+        known = np.flatnonzero(data)
+        parts.append((np.repeat(here + start, keep)[known], top.ravel()[known], data[known]))
+    rows, columns, values = zip(*parts, strict=True)
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
 def fit_two_steps(neighbours: Neighbours, *, width: int = 60, count: int = 150) -> Neighbours:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from depict_reco.engine.interactions import Groups
 from depict_reco.engine.sparse import EMPTY, Ints, Scored, spans, sum_by_item
 
+LONGEST = 32_767
+"""Items of a session, whose positions are kept in 16 bits."""
 REACH = 5.0
 """Items further from the match than this many times the decay, worth under 1 %, do not vote."""
 
@@ -61,8 +63,16 @@ class SessionNeighbours:
 
     @classmethod
     def fit(cls, sessions: Groups, *, options: SessionOptions) -> Self:
-        """Index sessions that are in time order."""
+        """Index sessions that are in time order.
+
+        Raises
+        ------
+        ValueError
+            If a session is longer than LONGEST.
+        """
         lengths = np.diff(sessions.indptr)
+        if len(lengths) and lengths.max() > LONGEST:
+            raise ValueError(f"A session of {lengths.max()} items is too long, cut it to {LONGEST}")
         owner = np.repeat(np.arange(len(sessions), dtype=np.int32), lengths)
         position = (
             np.arange(len(sessions.items)) - np.repeat(sessions.indptr[:-1], lengths)

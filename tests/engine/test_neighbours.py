@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -195,6 +196,34 @@ def test_ease_weighs_groups():
     weights = np.array([1.0, 9.0], dtype=np.float32)
     model = fit_ease(groups_of(rows, n_items=3), regularisation=1.0, weights=weights)
     assert related(model, 0)[2] > 2 * related(model, 0)[1]
+
+
+@pytest.mark.parametrize("block", [8, 24, 80])
+def test_ease_is_the_same_in_blocks(monkeypatch, block):
+    random = np.random.default_rng(2)
+    groups = groups_of([random.permutation(20)[:4].tolist() for _ in range(60)], n_items=20)
+    whole = fit_ease(groups, regularisation=5.0, count=7)
+    monkeypatch.setattr(neighbours, "BLOCK", block)
+    assert_equal(fit_ease(groups, regularisation=5.0, count=7), whole)
+
+
+def test_ease_needs_the_memory_that_it_states():
+    random = np.random.default_rng(2)
+    n = 1500
+    groups = groups_of(random.integers(0, n, (n, 8)).tolist(), n_items=n)
+    tracemalloc.start()
+    try:
+        fit_ease(groups, count=20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 14 * n**2
+
+
+@pytest.mark.parametrize("regularisation", [0.0, -1.0])
+def test_ease_needs_regularisation(regularisation):
+    with pytest.raises(ValueError, match="regularisation"):
+        fit_ease(groups_of([[0, 1]], n_items=2), regularisation=regularisation)
 
 
 def test_ease_of_one_item_says_nothing():

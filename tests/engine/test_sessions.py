@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from depict_reco.engine.sessions import REACH, SessionNeighbours, SessionOptions
+from depict_reco.engine.sessions import LONGEST, REACH, SessionNeighbours, SessionOptions
 from depict_reco.testing import groups_of
 
 
@@ -107,6 +107,17 @@ def test_what_stood_far_from_the_match_does_not_vote():
     # five decays away is the last place that counts
     found = answer(fitted([[0, 1, 2, 3, 4, 5, 6, 7]], distance_decay=1.0), 0)
     assert found.keys() == {0, 1, 2, 3, 4, 5}
+
+
+def test_the_longest_session():
+    found = answer(fitted([[2, *[0, 1] * (LONGEST // 2)]]), 1)
+    assert found[1] > found[0] > 0
+    assert found.keys() == {0, 1}, "item 2 is the whole session away"
+
+
+def test_a_longer_session_is_refused():
+    with pytest.raises(ValueError, match="32768"):
+        fitted([[0, 1] * (LONGEST // 2 + 1)])
 
 
 def naive(rows, query, options):
