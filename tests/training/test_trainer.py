@@ -242,6 +242,7 @@ def test_a_training_whose_market_is_removed_stops(shop):
 
 
 def test_a_locked_database_does_not_end_a_training(shop, caplog):
+    caplog.set_level("INFO", logger="depict_reco")
     run = start_run(shop)
     note = heartbeat(run, lambda stage, share: None)
 
