@@ -144,3 +144,13 @@ def test_bad_lines_never_lose_the_good_line_behind_them(bad):
     found = [row for _, row in rows(text)]
     assert {"id": "good", "title": "two"} in found
     assert {"id": "good", "title": "three"} in found
+
+
+def test_an_open_mark_that_another_mistake_closes_costs_those_two_lines_only():
+    text = 'id,title,price\n1,"open\n2,good,5\n3,pipe",6,7\n4,good too,8\n'
+    assert rows(text) == [
+        (2, "has 4 cells where the header has 3"),
+        (3, {"id": "2", "title": "good", "price": "5"}),
+        (4, "has 4 cells where the header has 3"),
+        (5, {"id": "4", "title": "good too", "price": "8"}),
+    ]
