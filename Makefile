@@ -19,6 +19,10 @@ install: .venv/installed ## make .venv with everything that development needs
 test: install ## run the suite on SQLite, or on what DATABASE_URL names
 	$(BIN)/python -m pytest -n 2
 
+.PHONY: test-great
+test-great: install ## import the great data sets, killed and run again, where they are
+	$(BIN)/python -m pytest -n 2 -m great
+
 .PHONY: coverage
 coverage: install ## run the suite and show the branches that it misses
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered

@@ -148,7 +148,7 @@ def test_events_without_times(shop, tmp_path):
         assert (last - first).total_seconds() == 19.999
 
 
-@pytest.mark.slow
+@pytest.mark.great
 def test_all_of_online_retail(shop, real_data):
     path = real_data / "online_retail_to_2011-10-31.csv.gz"
     result = kill_thrice_and_compare(shop, path)

@@ -156,7 +156,7 @@ def test_an_import_that_is_killed_and_run_again(tmp_path, database_url):
     check(database_url, source, ("--full",), count=4000, seconds=0.8)
 
 
-@pytest.mark.slow
+@pytest.mark.great
 def test_the_import_of_a_great_catalogue_that_is_killed_and_run_again(database_url, data):
     words = ("--map=product_id=article_id", "--map=title=prod_name")
     check(database_url, data / "hm_articles.csv.gz", words, count=105_542, seconds=15)

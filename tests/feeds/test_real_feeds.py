@@ -59,7 +59,7 @@ def test_what_is_wrong_with_the_invalid_ones(data, market):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.great
 def test_a_great_catalogue(data, market):
     source = str(data / "hm_articles.csv.gz")
     result = import_products(market, source, full=True)
