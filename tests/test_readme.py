@@ -41,10 +41,13 @@ def test_the_first_command_installs_what_the_requirements_name() -> None:
     assert "\ndj-database-url" in requirements
 
 
-def test_nothing_is_left_out_of_the_second_command() -> None:
+def test_only_great_data_sets_are_left_out_of_the_second_command() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
     assert options["testpaths"] == ["tests"]
-    assert not {"-m", "-k", "--ignore", "--deselect"} & set(options["addopts"])
+    assert not {"-k", "--ignore", "--deselect"} & set(options["addopts"])
+    assert options["addopts"][-2:] == ["-m", "not great"]
+    assert "-m great" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "pytest -n 2 -m great" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
 def test_ci_takes_the_command_from_the_readme() -> None:
