@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from depict_reco.conf import settings
 from depict_reco.events.cleaning import Cleaner, RejectedError, Skip
-from depict_reco.events.ingest import ingest, known_products
+from depict_reco.events.ingest import ProductNames, ingest
 from depict_reco.events.layouts import DocumentLayout, TableLayout, Values
 from depict_reco.events.models import Event, EventType
 from depict_reco.events.names import FIELDS, plain
@@ -79,6 +79,7 @@ class _Importer:
             self._layout = TableLayout(rows.header, mapping=options.mapping or {})
         else:
             self._layout = DocumentLayout(mapping=options.mapping or {})
+        self._products = ProductNames(market.pk)
         self.counts: Counter[str] = Counter()
         self._rejections: list[Rejection] = []
         self._notes: list[str] = []
@@ -110,8 +111,9 @@ class _Importer:
 
     def store(self, batch: list[NewEvent]) -> None:
         """Store a batch, or look what would become of it."""
-        products = known_products(self._market.pk, batch)
-        self.counts["unknown_products"] += sum(not products.knows(event) for event in batch)
+        products = self._products
+        products.look_up(batch)
+        self.counts["unknown_products"] += sum(not products.know(event) for event in batch)
         self.counts["returns"] += sum(event.type == EventType.RETURN for event in batch)
         if self._dry_run:
             ids = {event.deduplication_id or derived_deduplication_id(event) for event in batch}

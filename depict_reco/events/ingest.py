@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 
 from django.db import connections, router, transaction
@@ -19,10 +20,12 @@ from depict_reco.events.models import Event
 from depict_reco.events.records import NewEvent, derived_deduplication_id
 
 _NAMES_PER_QUERY = 10_000
-_FIELDS = (
-    "tenant", "market", "type", "time", "session_id", "user_id", "product_id", "sku", "quantity",
-    "price", "currency", "transaction_id", "recommendation_id", "deduplication_id", "received_at",
+_NAMES_REMEMBERED = 100_000
+_VARYING = (
+    "type", "time", "session_id", "user_id", "product_id", "sku", "quantity", "price", "currency",
+    "transaction_id", "recommendation_id", "deduplication_id",
 )  # fmt: skip
+_SHARED = ("tenant", "market", "received_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,45 +37,40 @@ class Ingested:
     """Events that were stored before, or twice in the batch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownProducts:
-    """Which of the products that some events name are in the catalogue."""
+class ProductNames:
+    """Which names in events are products of a market's catalogue, remembered for a while."""
 
-    ids: frozenset[str]
-    by_sku: dict[str, str]
-    """Product ids by SKU."""
+    def __init__(self, market_pk: int) -> None:
+        self._market_pk = market_pk
+        self._asked: set[str] = set()
+        self._ids: set[str] = set()
+        self._by_sku: dict[str, str] = {}
 
-    def knows(self, event: NewEvent) -> bool:
+    def look_up(self, events: Iterable[NewEvent]) -> None:
+        """Ask the catalogue for the names in some events that were not asked for yet."""
+        if len(self._asked) > _NAMES_REMEMBERED:
+            self._asked, self._ids, self._by_sku = set(), set(), {}
+        given = {name for event in events for name in (event.product_id, event.sku)} - {""}
+        names = sorted(given - self._asked)
+        for start in range(0, len(names), _NAMES_PER_QUERY):
+            some = names[start : start + _NAMES_PER_QUERY]
+            products = Product.objects.filter(
+                Q(product_id__in=some) | Q(sku__in=some), market_id=self._market_pk
+            )
+            for product_id, sku in products.order_by("pk").values_list("product_id", "sku"):
+                self._ids.add(product_id)
+                if sku:
+                    self._by_sku.setdefault(sku, product_id)
+        self._asked.update(names)
+
+    def know(self, event: NewEvent) -> bool:
         """Whether the catalogue has the event's product, by whichever of its ids."""
-        return any(
-            name in self.ids or name in self.by_sku
-            for name in (event.product_id, event.sku)
-            if name
-        )
+        names = (event.product_id, event.sku)
+        return any(name in self._ids or name in self._by_sku for name in names if name)
 
     def product_id(self, event: NewEvent) -> str:
         """The event's own product id, else that of the product with its SKU, if there is one."""
-        return event.product_id or self.by_sku.get(event.sku, "")
-
-
-NO_KNOWN_PRODUCTS = KnownProducts(ids=frozenset(), by_sku={})
-
-
-def known_products(market_pk: int, events: Iterable[NewEvent]) -> KnownProducts:
-    """Look up the products of a batch of events, with one query."""
-    names = sorted({name for event in events for name in (event.product_id, event.sku) if name})
-    ids: set[str] = set()
-    by_sku: dict[str, str] = {}
-    for start in range(0, len(names), _NAMES_PER_QUERY):
-        some = names[start : start + _NAMES_PER_QUERY]
-        products = Product.objects.filter(
-            Q(product_id__in=some) | Q(sku__in=some), market_id=market_pk
-        )
-        for product_id, sku in products.order_by("pk").values_list("product_id", "sku"):
-            ids.add(product_id)
-            if sku:
-                by_sku.setdefault(sku, product_id)
-    return KnownProducts(ids=frozenset(ids), by_sku=by_sku)
+        return event.product_id or self._by_sku.get(event.sku, "")
 
 
 def ingest(
@@ -80,27 +78,25 @@ def ingest(
     *,
     tenant_pk: int,
     market_pk: int,
-    products: KnownProducts = NO_KNOWN_PRODUCTS,
+    products: ProductNames | None = None,
     received_at: datetime | None = None,
 ) -> Ingested:
     """Store the events of a market that are not stored yet, all or none, with one statement.
 
     Events with the same deduplication id are one event, however often and from how many
-    processes they come. An event that names only a SKU gets the id of its product out of
-    ``products``.
+    processes they come. An event that names only a SKU gets the id of its product, if
+    ``products`` has looked it up.
     """
     if not events:
         return Ingested(stored=0, duplicates=0)
     using = router.db_for_write(Event)
-    received = received_at or timezone.now()
-    columns: list[Sequence[Any]] = [
-        [tenant_pk] * len(events),
-        [market_pk] * len(events),
+    product_id = products.product_id if products else attrgetter("product_id")
+    varying: list[list[Any]] = [
         [event.type for event in events],
         [event.time for event in events],
         [event.session_id for event in events],
         [event.user_id for event in events],
-        [products.product_id(event) for event in events],
+        [product_id(event) for event in events],
         [event.sku for event in events],
         [event.quantity for event in events],
         [event.price for event in events],
@@ -108,46 +104,66 @@ def ingest(
         [event.transaction_id for event in events],
         [event.recommendation_id for event in events],
         [event.deduplication_id or derived_deduplication_id(event) for event in events],
-        [received] * len(events),
     ]
+    shared = [tenant_pk, market_pk, received_at or timezone.now()]
     with transaction.atomic(using=using):
-        stored = _insert(connections[using], columns)
+        stored = _insert(connections[using], varying, shared)
     return Ingested(stored=stored, duplicates=len(events) - stored)
 
 
-def _insert(connection: BaseDatabaseWrapper, columns: list[Sequence[Any]]) -> int:
+def _insert(connection: BaseDatabaseWrapper, varying: list[list[Any]], shared: list[Any]) -> int:
     """Insert rows that conflict with no stored one, and return how many these were.
 
+    ``varying`` are the columns that differ between rows, ``shared`` the values of the others.
     bulk_create() could do it, but it does not say how many rows it stored, and making model
     instances takes longer than storing them.
     """
-    fields = [cast("Field[Any, Any]", Event._meta.get_field(name)) for name in _FIELDS]
+    fields = [
+        cast("Field[Any, Any]", Event._meta.get_field(name)) for name in (*_VARYING, *_SHARED)
+    ]
     operations = connection.ops
     names = ", ".join(operations.quote_name(field.column or "") for field in fields)
     beginning = operations.insert_statement(on_conflict=OnConflict.IGNORE)
     end = operations.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], [])
     into = f"{beginning} {operations.quote_name(Event._meta.db_table)} ({names})"
+    values = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields[len(varying) :], shared, strict=True)
+    ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # A JSON list per column: faster than a parameter per value by half.
             types = [(field.db_type(connection) or "").split("(")[0] for field in fields]
             lists = ", ".join(
-                f"ARRAY(SELECT json_array_elements_text(%s))::{name}[]" for name in types
+                f"ARRAY(SELECT json_array_elements_text(%s))::{name}[]"
+                for name in types[: len(varying)]
             )
-            parameters = [json.dumps(column, default=str, ensure_ascii=False) for column in columns]
-            cursor.execute(f"{into} SELECT * FROM unnest({lists}) {end}", parameters)  # noqa: S608
+            rest = ", ".join(f"%s::{name}" for name in types[len(varying) :])
+            parameters = [json.dumps(_texts(column), ensure_ascii=False) for column in varying]
+            cursor.execute(
+                f"{into} SELECT varying.*, {rest} FROM unnest({lists}) AS varying {end}",  # noqa: S608
+                [*values, *parameters],
+            )
         else:
             marks = ", ".join(["%s"] * len(fields))
-            prepared = [
+            columns = [
                 _prepared(field, column, connection)
-                for field, column in zip(fields, columns, strict=True)
+                for field, column in zip(fields, varying, strict=False)
             ]
-            cursor.executemany(f"{into} VALUES ({marks}) {end}", list(zip(*prepared, strict=True)))
+            rows = [(*row, *values) for row in zip(*columns, strict=True)]
+            cursor.executemany(f"{into} VALUES ({marks}) {end}", rows)
         return int(cursor.rowcount)
 
 
+def _texts(column: list[Any]) -> list[Any]:
+    """Return a column as JSON knows it: times and prices are texts."""
+    if isinstance(column[0], (str, int)):
+        return column
+    return [None if value is None else str(value) for value in column]
+
+
 def _prepared(
-    field: Field[Any, Any], column: Sequence[Any], connection: BaseDatabaseWrapper
+    field: Field[Any, Any], column: list[Any], connection: BaseDatabaseWrapper
 ) -> list[Any]:
     """Return values as the database driver takes them; equal ones are converted once."""
     converted = {value: field.get_db_prep_save(value, connection) for value in set(column)}

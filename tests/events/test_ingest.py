@@ -12,7 +12,8 @@ from django.db import DataError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depict_reco.events.ingest import Ingested, ingest, known_products
+from depict_reco.events import ingest as ingest_module
+from depict_reco.events.ingest import Ingested, ProductNames, ingest
 from depict_reco.events.records import NewEvent, derived_deduplication_id
 from depict_reco.models import Event, Market, Product, Tenant
 
@@ -100,12 +101,32 @@ def test_one_query_finds_the_products_of_a_batch(market, django_assert_num_queri
     for product_id, sku in (("P1", "S"), ("P2", "S"), ("P3", "")):
         Product.objects.create(market=market, product_id=product_id, sku=sku, title="x")
     events = [replace(EVENT, product_id="", sku=name) for name in ("S", "P3", "x")]
+    products = ProductNames(market.pk)
     with django_assert_num_queries(1):
-        products = known_products(market.pk, events)
-    assert [products.knows(event) for event in events] == [True, True, False]
+        products.look_up(events)
+    assert [products.know(event) for event in events] == [True, True, False]
     assert [products.product_id(event) for event in events] == ["P1", "", ""]
     with django_assert_num_queries(0):
-        known_products(market.pk, [])
+        products.look_up([*events, replace(EVENT, product_id="x", sku="")])
+    ingest(events, tenant_pk=market.tenant_id, market_pk=market.pk, products=products)
+    assert list(Event.objects.order_by("pk").values_list("product_id", "sku")) == [
+        ("P1", "S"),
+        ("", "P3"),
+        ("", "x"),
+    ]
+
+
+def test_names_are_not_remembered_for_ever(market, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(ingest_module, "_NAMES_REMEMBERED", 1)
+    monkeypatch.setattr(ingest_module, "_NAMES_PER_QUERY", 2)
+    events = [replace(EVENT, product_id="", sku=name) for name in ("a", "b", "c")]
+    products = ProductNames(market.pk)
+    with django_assert_num_queries(2):
+        products.look_up(events)
+    Product.objects.create(market=market, product_id="b", title="x")
+    with django_assert_num_queries(1):
+        products.look_up(events[1:])
+    assert [products.know(event) for event in events] == [False, True, False]
 
 
 @pytest.mark.postgres
