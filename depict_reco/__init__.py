@@ -11,7 +11,6 @@ The packages are the rooms that the data passes through, in this order:
 ``artifacts``  the published model versions, on disk and in this process
 ``serving``    from a request to ranked products and their displays
 ``api``        HTTP: the storefront endpoints and the management API
-``analytics``  what came of it
 ``admin``      the pages for people
 
 A room imports only from the rooms above it. ``tasks`` and ``management`` tie them together.
