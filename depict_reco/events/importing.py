@@ -176,7 +176,7 @@ class _Importer:
             present = set(self._layout.columns)
         options = self._options
         default_type = EventType.PAGE_VIEW
-        if present & {"transaction_id", "quantity"}:
+        if present & {"transaction_id", "quantity", "price"}:
             default_type = EventType.PURCHASE
         if not options.event_type and "type" not in present:
             self._notes.append(

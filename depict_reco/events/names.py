@@ -25,9 +25,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "product_id", "productId", "item_id", "ItemId", "product", "item", "StockCode",
         "article_id", "aid", "asin",
     ),
-    "sku": ("sku", "variant_sku", "item_sku", "product_sku", "variant_id"),
-    "quantity": ("quantity", "qty", "item_quantity"),
-    "price": ("price", "UnitPrice", "item_price", "priceInfo.price"),
+    "sku": ("sku", "variant_sku", "item_sku", "product_sku", "Lineitem sku", "variant_id"),
+    "quantity": ("quantity", "qty", "item_quantity", "Lineitem quantity"),
+    "price": ("price", "UnitPrice", "item_price", "Lineitem price", "priceInfo.price"),
     "currency": ("currency", "currency_code", "currencyCode", "priceInfo.currencyCode"),
     "transaction_id": (
         "transaction_id", "ecommerce.transaction_id", "purchaseTransaction.id", "order_id",

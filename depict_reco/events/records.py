@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 
-NO_SESSIONS = frozenset({"server"})
-"""Session and user ids that stand for no one: the client that renders on a server sends it."""
+NO_SESSIONS = frozenset({"server", "NA", "N/A"})
+"""Session and user ids that stand for no one: clients that render on a server send the first."""
 
 NO_RECOMMENDATIONS = frozenset({"placeholder", "not_depict"})
 """Recommendation ids of cards that no recommendation put there."""

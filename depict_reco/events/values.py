@@ -91,8 +91,9 @@ def _read_time_text(text: str, zone: tzinfo, time_format: str) -> datetime:
 
 
 def _from_iso(text: str) -> datetime:
-    # As BigQuery and others write it: "2014-04-07 10:51:09 UTC".
+    # As BigQuery and Shopify write it: "2014-04-07 10:51:09 UTC", "2014-04-07 10:51:09 +0200".
     plain = f"{text[:-4]}+00:00" if text.endswith((" UTC", " GMT")) else text
+    plain = plain.replace(" +", "+").replace(" -", "-")
     try:
         return datetime.fromisoformat(plain)
     except ValueError:

@@ -163,10 +163,12 @@ def test_files_without_times_go_on_where_they_were_killed(run):
 def test_types_that_are_not_named(run):
     assert "page_view" in run("user,item,date\n1,a,2011-05-01\n").notes[0]
     assert "purchase" in run("user,item,date,order id\n1,b,2011-05-02,x\n").notes[0]
+    assert "purchase" in run("t_dat,customer_id,article_id,price\n2011-05-05,1,e,5\n").notes[0]
     assert run("user,item,date\n1,c,2011-05-03\n", event_type="click").notes == ()
     run("user,item,date,type\n1,d,2011-05-04,view\n", event_type="add_to_cart")
     assert stored("product_id", "type") == [
         ("a", "page_view"), ("b", "purchase"), ("c", "click"), ("d", "add_to_cart"),
+        ("e", "purchase"),
     ]  # fmt: skip
 
 
@@ -198,8 +200,10 @@ def test_what_names_no_product(run):
 
 
 def test_sentinels_are_nobody(run):
-    run("session_id,user_id,item,time\nserver,server,a,2011-05-01\ns,null,b,2011-05-02\n")
-    assert stored("session_id", "user_id") == [("", ""), ("s", "")]
+    run(
+        "session_id,user_id,item,time\nserver,server,a,2011-05-01\ns,null,b,2011-05-02\nNA,N/A,c,2011-05-03\n"
+    )
+    assert stored("session_id", "user_id") == [("", ""), ("s", ""), ("", "")]
 
 
 def test_visitors_stand_in_for_users_and_sessions(run):

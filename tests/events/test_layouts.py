@@ -60,6 +60,15 @@ def test_no_name_is_claimed_by_two_fields_or_types():
             "SessionId,ItemId,Time,split",
             {"session_id": "SessionId", "product_id": "ItemId", "timestamp": "Time"},
         ),
+        (
+            "Name,Email,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku",
+            {
+                "timestamp": "Created at",
+                "quantity": "Lineitem quantity",
+                "price": "Lineitem price",
+                "sku": "Lineitem sku",
+            },
+        ),
         ("session,pos,item,split", {"session_id": "session", "product_id": "item"}),
         (
             "timestamp,visitorid,event,itemid,transactionid",
