@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from depict_reco.serving.tracking import read_recommendation_id, recommendation_ids
@@ -15,6 +16,7 @@ NOW = datetime(2026, 5, 17, 12, 34, 56, tzinfo=UTC)
 SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+@hypothesis_settings(deadline=None)
 @given(
     product_pk=st.integers(0, 2**34 - 1),
     type_pk=st.integers(0, 2**20 - 1),
@@ -121,11 +123,13 @@ def test_odd_texts_are_not_ours(text):
     assert read_recommendation_id(text) is None
 
 
+@hypothesis_settings(deadline=None)
 @given(st.one_of(st.text(), st.text(alphabet="0123456789abcdefABCDEF- \n\t_x", max_size=40)))
 def test_no_text_ever_raises(text):
     assert read_recommendation_id(text) is None
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(min_size=16, max_size=16))
 def test_random_blocks_are_not_ours(block):
     # one in 2**24 would be: far beyond what this test draws
