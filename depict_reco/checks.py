@@ -30,7 +30,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "REFRESH_SECONDS": (0, float("inf")),
     "HISTORY_LENGTH": (0, float("inf")),
     "FEED_MAX_DEACTIVATED_SHARE": (0, 1),
-    "TRAINING_SEED": (0, 2**32 - 1),
 }
 """Numbers that may be 0 or have an upper bound; all others must be above 0."""
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.~-]*")

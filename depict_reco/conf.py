@@ -66,9 +66,6 @@ class Settings:
     TRAINING_WINDOW_DAYS: int = 540
     """Days of events, back from the newest, that a training reads."""
 
-    TRAINING_SEED: int = 0
-    """Seed of everything random in training."""
-
     API_AUTHENTICATION_CLASSES: tuple[str, ...] = (
         "depict_reco.api.authentication.QueryKeyAuthentication",
         "depict_reco.api.authentication.HeaderKeyAuthentication",

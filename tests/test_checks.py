@@ -92,7 +92,6 @@ def test_an_unknown_key_is_reported_with_what_was_meant(configure, settings, key
         ("FEED_TIMEOUT_SECONDS", 0, "a number above 0"),
         ("FEED_TIMEOUT_SECONDS", math.inf, "a number above 0"),
         ("FEED_MAX_DEACTIVATED_SHARE", 1.1, "a number from 0 to 1"),
-        ("TRAINING_SEED", -1, "a whole number from 0 to 4294967295"),
         ("FEED_ALLOW_PRIVATE_ADDRESSES", "yes", "True or False"),
         ("FEED_ALLOW_PRIVATE_ADDRESSES", 1, "True or False"),
         ("DISPLAY_ATTRIBUTES", "color", "a list of strings"),

@@ -172,8 +172,10 @@ class _EventReader:
         shopper = _number(self._shoppers, user_id) if user_id else -1
         action = _ACTIONS[EventType(type_)]
         basket = -1
-        if transaction_id and action == Action.PURCHASE:
-            basket = _number(self._baskets, transaction_id)
+        if action == Action.PURCHASE and (transaction_id or session_id):
+            # without an order's number, what was bought in one session was one order
+            key = f"t{transaction_id}" if transaction_id else f"s{session_id}"
+            basket = _number(self._baskets, key)
         session = self._session(session_id, transaction_id, shopper, seconds)
         row = (item, action, session, basket, shopper, seconds)
         for column, value in zip(self._columns, row, strict=True):

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from depict_reco.serving.recommend import recommend
+from depict_reco.serving.requests import RecommendRequest
+
+pytestmark = pytest.mark.django_db
+
+
+def run(tmp_path, lines, **options):
+    source, target = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
+    source.write_text("\n".join(lines), encoding="utf-8")
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(
+            "reco_recommend", "acme", "se", type="popular", input=str(source), output=str(target),
+            stdout=out, stderr=err, **options,
+        )  # fmt: skip
+    finally:
+        answers = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    return answers, out.getvalue(), err.getvalue()
+
+
+def shown(answer):
+    return [display["product_id"] for display in answer["displays"]]
+
+
+def test_each_line_is_answered_in_its_place(trained_shop, tmp_path):
+    lines = ['{"limit": 2}', "", '{"product_ids": ["p1"], "type": "similar", "limit": 3}']
+    answers, out, _ = run(tmp_path, lines)
+    assert [len(answer["displays"]) for answer in answers] == [2, 3]
+    expected = recommend(
+        RecommendRequest(tenant="acme", market="se", type="similar", product_ids=("p1",), limit=3)
+    )
+    assert shown(answers[1]) == list(expected.product_ids)
+    assert out == "2 answered (0 of them empty), 0 rejected.\n"
+
+
+def test_options_stand_in_for_what_a_line_leaves_out(trained_shop, tmp_path):
+    answers, _, err = run(tmp_path, ["{}", '{"limit": 1}'], limit=4, debug=True, json=True)
+    assert [len(answer["displays"]) for answer in answers] == [4, 1]
+    assert {display["logic"] for display in answers[0]["displays"]} <= {"popular", "catalogue"}
+    assert json.loads(err) == {"answered": 2, "rejected": 0, "empty": 0}
+
+
+def test_a_bad_line_loses_no_good_one(trained_shop, tmp_path):
+    lines = ['{"limit": "5"}', "nonsense", '{"market": "no"}', "[]", '{"limit": 1}']
+    with pytest.raises(CommandError, match="4 lines are no valid requests"):
+        run(tmp_path, lines)
+    text = (tmp_path / "answers.jsonl").read_text(encoding="utf-8")
+    answers = [json.loads(line) for line in text.splitlines()]
+    assert [entry["type"] for entry in answers[0]["detail"]] == ["int_type"]
+    assert [entry["type"] for entry in answers[1]["detail"]] == ["json_invalid"]
+    assert answers[2] == {"detail": "This asks another market than acme/se."}
+    assert [entry["type"] for entry in answers[3]["detail"]] == ["model_attributes_type"]
+    assert len(answers[4]["displays"]) == 1
+
+
+def test_a_missing_file_and_an_unknown_market_are_said(trained_shop, tmp_path):
+    with pytest.raises(CommandError, match="No such file"):
+        call_command("reco_recommend", "acme", "se", type="popular", input=str(tmp_path / "no"))
+    with pytest.raises(CommandError, match="acme has no market 'xx'"):
+        call_command("reco_recommend", "acme", "xx", type="popular")
+    with pytest.raises(CommandError, match="There is no tenant 'nobody'"):
+        call_command("reco_recommend", "nobody", "se", type="popular")
