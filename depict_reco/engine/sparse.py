@@ -6,7 +6,9 @@ A *ragged* array is a pair ``(indptr, values)`` as in scipy's CSR format: row ``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,12 @@ _DENSE = 4
 
 _FEW = 16
 """Up to so many items, comparing with each of them beats sorting."""
+
+_CELLS = 1 << 20
+"""Cells of a table that rows of a matrix are sorted in at a time; each takes 8 bytes."""
+
+_LAST = np.iinfo(np.uint64).max
+_SIGN, _MAGNITUDE, _HALF = np.uint32(31), np.uint32(0x7FFF_FFFF), np.uint64(32)
 
 EMPTY = Scored(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
 
@@ -113,26 +121,55 @@ def top_per_row(matrix: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
     """Return a CSR matrix with only the ``count`` largest values of each row, largest first.
 
     Equal values stand in the order of their columns. Rows of the result are *not* sorted by
-    column: their order is the ranking.
+    column: their order is the ranking. The values are compared and returned as float32.
+
+    Rows of like length are laid into one table and sorted at once, each entry as one number
+    that holds both value and column: some ten times faster than row by row.
     """
-    indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
-    lengths = np.diff(indptr)
-    keep = np.ones(len(data), dtype=bool)
-    for row in np.flatnonzero(lengths > count):
-        start, end = indptr[row], indptr[row + 1]
-        values = data[start:end]
-        last = np.partition(values, end - start - count)[end - start - count]
-        keep[start:end] = values > last
-        equal = np.flatnonzero(values == last)
-        room = count - np.count_nonzero(keep[start:end])
-        if len(equal) > room:
-            equal = equal[np.argsort(indices[start + equal], kind="stable")[:room]]
-        keep[start + equal] = True
-    lengths = np.minimum(lengths, count)
-    indices, data = indices[keep], data[keep]
-    rows = np.repeat(np.arange(matrix.shape[0]), lengths)
-    order = np.lexsort((indices, -data, rows))
-    result = sparse.csr_matrix(matrix.shape, dtype=matrix.dtype)
-    result.data, result.indices = data[order], indices[order]
-    result.indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    lengths = np.diff(matrix.indptr).astype(np.int64)
+    starts = matrix.indptr[:-1].astype(np.int64)
+    keys = _ranking_keys(matrix.data, matrix.indices)
+    kept = np.minimum(lengths, count)
+    indptr = np.concatenate(([0], np.cumsum(kept))).astype(np.int64)
+    top = np.empty(indptr[-1], dtype=np.uint64)
+    for rows, width in _rows_of_like_length(lengths):
+        table = np.full((len(rows), width), _LAST, dtype=np.uint64)
+        filled = np.arange(width) < lengths[rows, None]
+        table[filled] = keys[spans(starts[rows], lengths[rows])]
+        table.sort(axis=1)
+        chosen = np.arange(min(count, width)) < kept[rows, None]
+        top[spans(indptr[rows], kept[rows])] = table[:, :count][chosen]
+    result = sparse.csr_matrix(matrix.shape, dtype=np.float32)
+    result.data, result.indices = _values_and_columns(top)
+    result.indptr = indptr
     return result
+
+
+def _rows_of_like_length(lengths: Ints) -> Iterator[tuple[Ints, int]]:
+    """Yield rows that a table of the same width holds, at most about _CELLS cells at a time."""
+    _, exponents = np.frexp(lengths - 0.5)  # the width 2 ** exponent is the next power of two
+    order = np.argsort(exponents, kind="stable")
+    order = order[lengths[order] > 0]
+    changes = np.flatnonzero(np.diff(exponents[order], prepend=-1))
+    for start, end in pairwise(np.append(changes, len(order))):
+        width = 1 << int(exponents[order[start]])
+        step = max(1, _CELLS // width)
+        for first in range(start, end, step):
+            yield order[first : min(first + step, end)], width
+
+
+def _ranking_keys(values: Floats, columns: Ints) -> NDArray[np.uint64]:
+    """Return numbers that stand in the order of falling values, then of rising columns.
+
+    The bits of a float that is not negative grow with it; those of a negative one fall with it.
+    """
+    bits = (values.astype(np.float32) + np.float32(0)).view(np.uint32)  # no negative zero
+    rank = np.where(bits >> _SIGN, bits, bits ^ _MAGNITUDE)
+    return (rank.astype(np.uint64) << _HALF) | columns.astype(np.uint64)
+
+
+def _values_and_columns(keys: NDArray[np.uint64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return what the keys were made of."""
+    rank = (keys >> _HALF).astype(np.uint32)
+    bits = np.where(rank >> _SIGN, rank, rank ^ _MAGNITUDE)
+    return bits.view(np.float32), keys.astype(np.uint32).astype(np.int32)
