@@ -1,0 +1,53 @@
+"""Settings of the Django project that the benchmarks serve: what a storefront needs, no more.
+
+``DATABASE_URL``  where the scratch market is kept
+``BENCH_DIR``     folder of its models and caches
+``MIDDLEWARE``    ``example`` for what Django's project template has; default: none, see
+                  docs/serving.md
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dj_database_url
+
+BENCH_DIR = Path(os.environ.get("BENCH_DIR") or Path(__file__).parent / "var")
+SECRET_KEY = "benchmarks"  # noqa: S105 - of a scratch market
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+ROOT_URLCONF = "depict_reco.urls"
+WSGI_APPLICATION = "benchmarks.wsgi.application"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "depict_reco",
+]
+MIDDLEWARE = (
+    [
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    ]
+    if os.environ.get("MIDDLEWARE") == "example"
+    else []
+)
+DATABASES = {
+    "default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=None)
+    if os.environ.get("DATABASE_URL")
+    else {"ENGINE": "django.db.backends.dummy"}
+}
+DEPICT_RECO = {
+    "ARTIFACT_DIR": str(BENCH_DIR / "artifacts"),
+    "ARTIFACT_CACHE_DIR": str(BENCH_DIR / "cache"),
+}
