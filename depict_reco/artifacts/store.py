@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from depict_reco.conf import artifact_dir, settings
 from depict_reco.exceptions import ArtifactBrokenError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 SEAL = "sha256"
 _CHUNK = 1 << 20

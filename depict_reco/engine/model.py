@@ -28,6 +28,7 @@ from depict_reco.engine.neighbours import (
     fit_two_steps,
 )
 from depict_reco.engine.popularity import Popularity
+from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
 from depict_reco.engine.sparse import Ints, Scored, blend, without
 
@@ -84,6 +85,7 @@ class ShopModel:
     linear: Neighbours
     content: ContentModel
     popularity: Popularity
+    repeat: RepeatModel
     weights: Weights
     options: FitOptions
 
@@ -139,6 +141,7 @@ class ShopModel:
             linear=linear,
             content=content,
             popularity=Popularity.fit(interactions),
+            repeat=RepeatModel.fit(interactions),
             weights=weights or Weights(),
             options=options,
         )
@@ -238,6 +241,7 @@ class ShopModel:
                 neighbours=neighbours("content.neighbours"),
             ),
             popularity=Popularity(**part(Popularity, "popularity")),
+            repeat=RepeatModel(**part(RepeatModel, "repeat")),
             weights=weights,
             options=options,
         )

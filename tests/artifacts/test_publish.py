@@ -74,7 +74,7 @@ def test_the_manifest_tells_what_it_was_made_of(busy_shop):
     assert manifest["accuracy"]["next"]["questions"] > 0
     assert manifest["model"]["weights"].keys() == {"next_items", "complements", "substitutes"}
     assert manifest["depict_reco"]
-    assert manifest["format"] == 1
+    assert manifest["format"] == 2
 
 
 def test_odd_product_ids_survive(shop, trained):

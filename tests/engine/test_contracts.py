@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from depict_reco.engine.neighbours import (
     fit_transitions,
     fit_two_steps,
 )
+from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
 from depict_reco.engine.sparse import EMPTY, Scored
 from depict_reco.testing import ScorerContract, groups_of
@@ -106,6 +109,41 @@ class TestShopModelComplements(TestShopModelNext):
 class TestShopModelSubstitutes(TestShopModelNext):
     def score(self, model, query):
         return model.substitutes(query)
+
+
+class TestRepeat(ScorerContract):
+    """Each group is a shopper who bought one product a day, the last one on the same day as all.
+
+    The most popular products are scored for everybody, and are left out here.
+    """
+
+    def fit(self, groups):
+        days = [np.arange(length) - length + 1 for length in np.diff(groups.indptr)]
+        times = np.concatenate([np.empty(0), *days]) * 86_400.0 + 1e9
+        order = np.argsort(times, kind="stable")
+        bought = interactions_of(groups)
+        model = RepeatModel.fit(
+            replace(
+                bought,
+                items=bought.items[order],
+                shoppers=bought.baskets[order],
+                times=times[order],
+            )
+        )
+        return replace(model, candidates=model.candidates[:0])
+
+    def score(self, model, query):
+        return model.scores(query, np.arange(len(query), dtype=np.float64)[::-1])
+
+    def test_no_groups(self):
+        """What a shopper has bought can be bought again, whatever is known of it."""
+        scored = self.score(self.fit(groups_of([], n_items=5)), np.array([3], dtype=np.int32))
+        assert scored.items.tolist() == [3]
+
+    def test_item_without_history(self):
+        model = self.fit(groups_of([[0, 1], [1, 2]], n_items=4))
+        assert self.score(model, np.array([3], dtype=np.int32)).items.tolist() == [3]
+        assert self.score(model, np.array([3, 0], dtype=np.int32)).items.tolist() == [0, 1, 3]
 
 
 class _Broken(TestCooccurrence):
