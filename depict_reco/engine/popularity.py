@@ -30,12 +30,14 @@ class Popularity:
 
         ``trending`` compares the rate of the last ``recent`` days with that of the time before,
         each drawn towards the market's own average, times the square root of the recent count,
-        so that a product neither trends by two sales nor by being large.
+        so that a product neither trends by two sales nor by being large. However often a session
+        looks at an item, it counts once, and so do its other actions: the newest of each.
         """
         n = interactions.n_items
         if len(interactions) == 0:
             zeros = np.zeros(n, dtype=np.float32)
             return cls(popular=zeros, trending=zeros)
+        interactions = interactions.select(_once_per_session(interactions))
         values = np.array([WEIGHTS[action] for action in sorted(WEIGHTS)], dtype=np.float64)
         weights = values[interactions.actions]
         age = (interactions.times[-1] - interactions.times) / DAY
@@ -54,3 +56,17 @@ class Popularity:
             popular=np.maximum(popular, 0.0).astype(np.float32),
             trending=(lift * np.sqrt(now)).astype(np.float32),
         )
+
+
+def _once_per_session(interactions: Interactions) -> NDArray[np.bool_]:
+    """Return the last of each action on each item in each session, shape (n,).
+
+    Interactions without a session are all kept.
+    """
+    known = np.flatnonzero(interactions.sessions >= 0)[::-1]
+    pairs = interactions.sessions[known].astype(np.int64) * interactions.n_items
+    pairs = (pairs + interactions.items[known]) * len(Action) + interactions.actions[known]
+    _, last = np.unique(pairs, return_index=True)
+    kept = interactions.sessions < 0
+    kept[known[last]] = True
+    return kept

@@ -35,6 +35,23 @@ def test_popularity_halves_with_the_half_life():
     assert model.popular.dtype == model.trending.dtype == np.float32
 
 
+def test_a_session_counts_once_however_often_it_looks():
+    rows = [(0, 0, Action.VIEW)] * 99 + [(1, 1, Action.VIEW)] * 3 + [(1, 1, Action.CART)] * 2
+    none = np.full(len(rows), -1, dtype=np.int32)
+    interactions = Interactions(
+        items=np.array([row[1] for row in rows], dtype=np.int32),
+        actions=np.array([row[2] for row in rows], dtype=np.int8),
+        sessions=np.array([0] * 99 + [1, 2, 3, 1, 1], dtype=np.int32),
+        baskets=none,
+        shoppers=none,
+        times=np.array([row[0] * DAY for row in rows], dtype=np.float64),
+        n_items=2,
+    )
+
+    # one view of yesterday; three views and one cart of today
+    assert Popularity.fit(interactions, half_life=1.0).popular.tolist() == [0.5, 7.0]
+
+
 def test_purchases_count_more_than_carts_and_those_more_than_views():
     model = fitted([(0, 0, Action.VIEW), (0, 1, Action.CART), (0, 2, Action.PURCHASE)])
     assert model.popular.tolist() == [1.0, 4.0, 10.0, 0.0]

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from depict_reco.engine.interactions import Action
-from depict_reco.models import Category, Market, Product
+from depict_reco.models import Category, Event, Market, Product
+from depict_reco.training import dataset
 from depict_reco.training.dataset import read_dataset, read_items
 from tests.shop import START, add_event, add_events, add_product, make_shop
 
@@ -53,18 +54,25 @@ def test_an_item_is_an_item_group(market):
         ("c", "", 2),
         ("c-l", "A-1", 2),
         ("unknown", "A-1", 0),
-        ("unknown", "", None),
-        ("", "", None),
     ],
 )
 def test_products_are_found_by_either_id(market, product_id, sku, item):
-    assert read_items(market).find(product_id, sku) == item
+    add_event(market, product_id, sku=sku, time=at(1))
+
+    assert read(market).interactions.items.tolist() == [item]
+
+
+def test_the_id_of_one_product_goes_before_the_sku_of_another(market):
+    add_product(market, "A-1", sku="b")
+
+    names = read_items(market).by_name()
+    assert (names["A-1"], names["b"], names["B-1"]) == (3, 1, 1)
 
 
 def test_of_two_products_with_one_sku_the_first_counts(market):
     add_product(market, "d", sku="A-1")
 
-    assert read_items(market).find("", "A-1") == 0
+    assert read_items(market).by_name()["A-1"] == 0
 
 
 def test_vanished_and_hidden_products_are_items_since_they_may_come_back(market):
@@ -207,9 +215,68 @@ def test_what_nobody_did_belongs_to_no_session(market):
 
 def test_a_return_is_part_of_no_basket(market):
     add_event(market, "a", type="purchase", transaction_id="t", time=at(1))
-    add_event(market, "a", type="return", transaction_id="t", time=at(2))
+    add_event(market, "b", type="return", transaction_id="t", time=at(2))
 
     assert read(market).interactions.baskets.tolist() == [0, -1]
+
+
+def test_a_returned_line_is_no_longer_part_of_its_order(market):
+    for product in ("a", "b"):
+        add_event(market, product, type="purchase", transaction_id="t", time=at(1))
+    add_event(market, "b", type="purchase", transaction_id="u", time=at(1))
+    add_event(market, "a", type="return", transaction_id="t", time=at(9))
+
+    got = read(market).interactions
+    assert got.baskets.tolist() == [-1, 0, 1, -1]
+    assert got.actions.tolist() == [*[Action.PURCHASE] * 3, Action.RETURN]
+
+
+def test_moments_keep_their_microseconds(market):
+    moments = [START + timedelta(microseconds=more) for more in (0, 1, 499_999, 999_999)]
+    for moment in moments:
+        add_event(market, "a", time=moment)
+
+    data = read(market)
+
+    assert data.interactions.times.tolist() == pytest.approx(
+        [moment.timestamp() for moment in moments], abs=5e-7
+    )
+    assert data.window == (moments[0], moments[-1])
+
+
+def test_a_visitor_who_is_no_person_is_capped(market):
+    start = START.timestamp()
+    Event.objects.bulk_create(
+        Event(
+            tenant_id=market.tenant_id, market=market, type="page_view", product_id="a",
+            session_id="bot", deduplication_id=f"bot-{number}",
+            time=datetime.fromtimestamp(start + number, tz=UTC),
+        )
+        for number in range(700)
+    )  # fmt: skip
+    for person in ("p", "q"):
+        add_event(market, "b", session_id=person, time=at(30))
+    add_event(market, "b", type="purchase", session_id="bot", time=at(31))
+
+    data = read(market)
+
+    assert data.n_runaway == 200
+    assert data.interactions.times.tolist() == [
+        *[start + number for number in range(200, 700)],
+        *[at(minute).timestamp() for minute in (30, 30, 31)],
+    ]
+
+
+def test_blocks_make_no_difference(busy_shop, monkeypatch):
+    whole = read(busy_shop)
+    monkeypatch.setattr(dataset, "_CHUNK", 7)
+
+    parts = read(busy_shop)
+
+    for name in ("items", "actions", "sessions", "baskets", "shoppers", "times"):
+        np.testing.assert_array_equal(
+            getattr(parts.interactions, name), getattr(whole.interactions, name)
+        )
 
 
 def test_the_window_counts_back_from_the_newest_event(market):
