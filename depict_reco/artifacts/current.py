@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +29,15 @@ class LoadedArtifact:
     manifest: dict[str, Any]
     degraded: bool
     """Whether this stands in for a newer artifact that is broken."""
+
+    @property
+    def lag(self) -> timedelta:
+        """How old the newest event was when the model was trained: minutes, or years in a demo."""
+        window = self.manifest["window"]
+        if not window:
+            return timedelta()
+        made, newest = self.manifest["created_at"], window[-1]
+        return datetime.fromisoformat(made) - datetime.fromisoformat(newest)
 
 
 def load_current(market_pk: int, *, known: LoadedArtifact | None) -> LoadedArtifact | None:

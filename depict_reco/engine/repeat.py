@@ -40,6 +40,9 @@ EVIDENCE = (
 DEFAULT_WEIGHTS = (0.0, 0.3, 0.3, 0.2, 0.2, 0.3, 0.4, -0.1, 0.4, 0.0, 0.4, 0.4, -0.2, 0.0)
 """Where a shop has too few visits to learn from."""
 
+HISTORY = 400
+"""Newest purchases of a shopper that are worth asking with; older ones hardly count any more."""
+
 _HALF_LIFE, _RECENT = 90.0, 14.0
 """Days in which the weight of a sale halves, in what is popular and what is popular of late."""
 _STEP = 0.8

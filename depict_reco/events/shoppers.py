@@ -21,6 +21,10 @@ HISTORY_TYPES = (
 """Events that say what a shopper wants; that something was on the screen does not."""
 
 
+BOUGHT_TYPES = (EventType.PURCHASE, EventType.RETURN)
+"""Events that say what a shopper has; reco_event_bought_idx holds these only."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShopperEvent:
     """One thing that the shopper did with a product."""
@@ -32,13 +36,14 @@ class ShopperEvent:
 
 
 def recent_product_events(
-    market_pk: int, shopper_ids: tuple[str, ...], limit: int
+    market_pk: int, shopper_ids: tuple[str, ...], limit: int, *, purchases: int = 0
 ) -> list[ShopperEvent]:
     """Return the newest events of a shopper who is known by any of these ids, newest first.
 
     Each id is looked for among the session ids and among the user ids. One query, of one index
     probe per id and column, each of which reads at most ``limit`` events of the wanted types;
-    none without ids.
+    none without ids. Up to ``purchases`` purchases and returns of each id follow, however old,
+    where it is a user id: session ids do not last that long.
     """
     ids = [name for name in dict.fromkeys(shopper_ids) if name and not text_problem(name)]
     if not ids or limit < 1:
@@ -47,18 +52,21 @@ def recent_product_events(
     parameters: list[int | str] = []
     for column in ("session_id", "user_id"):
         for name in ids:
-            probes.append(_probe(column))
+            probes.append(_probe(column, HISTORY_TYPES))
             parameters += [market_pk, name, limit]
+    for name in ids if purchases else ():
+        probes.append(_probe("user_id", BOUGHT_TYPES))
+        parameters += [market_pk, name, purchases]
     newest = RawSQL(" UNION ALL ".join(probes), parameters)  # noqa: S611 - no value is in it
-    events = Event.objects.filter(pk__in=newest).order_by("-time", "-pk")[:limit]
+    events = Event.objects.filter(pk__in=newest).order_by("-time", "-pk")[: limit + purchases]
     return [ShopperEvent(*row) for row in events.values_list("product_id", "sku", "type", "time")]
 
 
 @cache
-def _probe(column: str) -> str:
+def _probe(column: str, wanted: tuple[EventType, ...]) -> str:
     # One ordered look-up per id: with IN or OR, databases read all of a shopper's events, or
     # walk through the whole market by time.
-    types = ", ".join(f"'{name.value}'" for name in HISTORY_TYPES)
+    types = ", ".join(f"'{name.value}'" for name in wanted)
     return (
         f"SELECT id FROM (SELECT id FROM {Event._meta.db_table} "  # noqa: S608 - no values
         f"WHERE market_id = %s AND {column} = %s AND type IN ({types}) "

@@ -32,6 +32,8 @@ class Context:
     allowed: NDArray[np.bool_]
     """(n_codes,): what may be answered at all."""
     limit: int
+    bought: tuple[tuple[int, float], ...] = ()
+    """Code and days ago of what the shopper bought, for types that ask what is bought again."""
 
     def items(self, codes: list[int]) -> NDArray[np.int32]:
         """Return the model's items of some codes, without those it does not know."""
@@ -135,6 +137,17 @@ def recently_viewed(context: Context) -> Codes:
     return np.array(list(dict.fromkeys(context.history[::-1])), dtype=np.int32)
 
 
+def buy_again(context: Context) -> Codes:
+    """What this shopper will buy again, and what those buy who bought the same."""
+    model = context.snapshot.model
+    if model is None or not context.bought:
+        return _NO_CODES
+    codes, ages = zip(*context.bought, strict=True)
+    items = context.snapshot.item_of_code[np.asarray(codes)]
+    known = items >= 0
+    return context.ranked(model.repeat.scores(items[known], np.asarray(ages)[known]))
+
+
 def catalogue(context: Context) -> Codes:
     """Everything there is, popular products first, then new ones."""
     return context.snapshot.catalogue_order
@@ -144,7 +157,7 @@ SOURCES: dict[str, Callable[[Context], Codes]] = {
     source.__name__: source
     for source in (
         substitutes, upsell, complements, sessions, content, trending, popular, newest,
-        recently_viewed, catalogue,
+        recently_viewed, buy_again, catalogue,
     )
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ DEFAULT_TYPES: tuple[tuple[str, str, str], ...] = (
     ("new_in", Kind.USER_ONLY, Strategy.NEWEST),
     ("recently_viewed", Kind.USER_ONLY, Strategy.RECENTLY_VIEWED),
     ("category", Kind.CATEGORY, Strategy.TRENDING),
+    ("buy_again", Kind.USER_ONLY, Strategy.BUY_AGAIN),
 )
 
 

@@ -8,7 +8,9 @@ from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
 from depict_reco.conf import settings
-from depict_reco.events.shoppers import recent_product_events
+from depict_reco.engine.repeat import HISTORY
+from depict_reco.events.shoppers import ShopperEvent, recent_product_events
+from depict_reco.serving.bought import bought_by
 from depict_reco.serving.candidates import SOURCES, Context
 from depict_reco.serving.encoding import to_json
 from depict_reco.serving.models import MAX_LIMIT
@@ -19,7 +21,7 @@ from depict_reco.serving.tracking import recommendation_ids
 from depict_reco.serving.types import TypeEntry, type_book
 from depict_reco.tenants.directory import directory
 
-_READS_HISTORY = frozenset({"sessions", "recently_viewed"})
+_READS_HISTORY = frozenset({"sessions", "recently_viewed", "buy_again"})
 _CHUNK = 1024
 _ANCHORS = 200
 """Newest products of a request that sources look at; none of the request is ever answered."""
@@ -104,13 +106,15 @@ def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
         members = columns.category_codes.get(columns.category_pks.get(category_id, 0))
         if members is not None:
             allowed[members] = False
+    events = _events(snapshot, entry, request)
     return Context(
         snapshot=snapshot,
         anchors=anchors[-_ANCHORS:],
-        history=_history(snapshot, entry, request),
+        history=_history(snapshot, events),
         category=columns.category_pks.get(request.category_id or ""),
         allowed=allowed,
         limit=min(request.limit or entry.default_limit, MAX_LIMIT),
+        bought=bought_by(snapshot, events) if "buy_again" in entry.chain else (),
     )
 
 
@@ -121,23 +125,35 @@ def _codes(snapshot: MarketSnapshot, names: Iterable[str]) -> list[int]:
     return list(dict.fromkeys(known[::-1]))[::-1]
 
 
-def _history(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> list[int]:
-    """Return what the shopper dealt with, oldest first: one query, and none for other types."""
+def _events(
+    snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest
+) -> list[ShopperEvent]:
+    """Return what the shopper did, newest first: one query, and none for other types."""
     if entry.strategy == Strategy.COMPLEMENTS or _READS_HISTORY.isdisjoint(entry.chain):
         return []
     if not request.shopper_ids:
         return []
     try:
-        events = recent_product_events(
-            snapshot.market.pk, request.shopper_ids, settings.HISTORY_LENGTH
+        return recent_product_events(
+            snapshot.market.pk,
+            request.shopper_ids,
+            settings.HISTORY_LENGTH,
+            purchases=HISTORY if "buy_again" in entry.chain else 0,
         )
     except DatabaseFailure:
         # An answer without the shopper's history is better than none.
         return []
+
+
+def _history(snapshot: MarketSnapshot, events: list[ShopperEvent]) -> list[int]:
+    """Return what the shopper dealt with last, oldest first."""
+    if not events:
+        return []
+    newest = events[: settings.HISTORY_LENGTH]
     known = snapshot.columns.code_of
     # an event's product id may be one that only its SKU makes known
     names = (
         event.sku if known(event.product_id) is None else event.product_id
-        for event in reversed(events)
+        for event in reversed(newest)
     )
     return _codes(snapshot, names)

@@ -23,6 +23,7 @@ class Strategy(models.TextChoices):
     TRENDING = "trending", _("products on the rise")
     NEWEST = "newest", _("new products")
     RECENTLY_VIEWED = "recently_viewed", _("what this shopper looked at")
+    BUY_AGAIN = "buy_again", _("what this shopper will buy again")
 
 
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -35,6 +36,7 @@ CHAINS: dict[str, tuple[str, ...]] = {
     Strategy.TRENDING: ("trending", "popular", "catalogue"),
     Strategy.NEWEST: ("newest", "catalogue"),
     Strategy.RECENTLY_VIEWED: ("recently_viewed", "sessions", "trending", "popular", "catalogue"),
+    Strategy.BUY_AGAIN: ("buy_again", "sessions", "trending", "popular", "catalogue"),
 }
 
 

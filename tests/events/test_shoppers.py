@@ -68,6 +68,32 @@ def test_events_of_one_second_come_in_the_order_of_their_storing(market):
     assert names(market, "s", limit=2) == "zy"
 
 
+def test_purchases_follow_however_old(market):
+    start = NewEvent(type="purchase", time=START, product_id="a", user_id="u")
+    events = [
+        start,
+        replace(start, product_id="b", type="return"),
+        replace(start, product_id="c"),
+        replace(start, product_id="d", user_id="", session_id="s"),
+        *(replace(start, product_id="v", type="page_view", session_id="s") for _ in range(9)),
+        replace(start, product_id="e", type="add_to_cart"),
+    ]
+    ingest(
+        [replace(e, time=START + timedelta(days=n)) for n, e in enumerate(events)],
+        tenant_pk=market.tenant_id,
+        market_pk=market.pk,
+    )
+
+    def asked(purchases, ids=("u", "x")):
+        found = recent_product_events(market.pk, ids, 3, purchases=purchases)
+        return "".join(event.product_id for event in found)
+
+    assert asked(0) == "evv"
+    assert asked(2) == "evvcb"
+    assert asked(50) == "evvcba"
+    assert asked(50, ids=("s",)) == "vvv", "session ids do not last that long"
+
+
 def test_another_market_is_another_world(history):
     other = Market.objects.create(
         tenant=history.tenant, slug="se", currency="SEK", default_locale="sv-SE"
@@ -83,6 +109,8 @@ def test_odd_ids_match_nothing(history):
 def test_one_query_or_none(history, django_assert_num_queries):
     with django_assert_num_queries(1):
         recent_product_events(history.pk, ("s1", "u1", "x"), 50)
+    with django_assert_num_queries(1):
+        recent_product_events(history.pk, ("s1", "u1", "x"), 50, purchases=50)
     with django_assert_num_queries(0):
         assert recent_product_events(history.pk, (), 50) == []
         assert recent_product_events(history.pk, ("", "\0", "\udfff"), 50) == []
@@ -121,6 +149,14 @@ def test_indexes_answer_the_history(history):
     assert "reco_event_session_idx" in plan
     assert "reco_event_user_idx" in plan
     assert "reco_event_window_idx" not in plan
+    assert "SCAN depict_reco_event" not in plan
+
+
+@pytest.mark.usefixtures("crowd")
+def test_an_index_of_purchases_alone_answers_what_was_bought(history):
+    """Nobody's thousands of views are read to find what they bought."""
+    plan = plan_of(lambda: recent_product_events(history.pk, ("s1", "u1"), 50, purchases=400))
+    assert plan.count("reco_event_bought_idx") == 2
     assert "SCAN depict_reco_event" not in plan
 
 

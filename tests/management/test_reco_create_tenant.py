@@ -32,7 +32,7 @@ def test_a_new_tenant_has_its_markets_and_the_default_types():
         "Tenant acme: created",
         "Market acme/se: created",
         "Market acme/fi: created",
-        "Recommendation types: 14 added",
+        "Recommendation types: 15 added",
         "Next: manage.py reco_api_keys create acme",
     ]
 
@@ -99,6 +99,17 @@ def test_a_closed_tenant_and_its_deleted_type():
 
     assert "Recommendation types: 1 added" in run("acme", "--market", "se:SEK:sv-SE")
     assert not Tenant.objects.get().active
+
+
+def test_a_tenant_of_an_older_version_gets_the_types_that_came_since():
+    run("acme", "--market", "se:SEK:sv-SE")
+    RecommendationType.objects.filter(name="buy_again").delete()
+    own = RecommendationType.objects.filter(name="popular")
+    own.update(default_limit=3)
+
+    assert "Recommendation types: 1 added" in run("acme")
+    assert RecommendationType.objects.get(name="buy_again").strategy == "buy_again"
+    assert own.get().default_limit == 3
 
 
 @pytest.mark.parametrize(

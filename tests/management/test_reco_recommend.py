@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from depict_reco.serving.recommend import recommend
 from depict_reco.serving.requests import RecommendRequest
+from tests.shop import add_event
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +47,19 @@ def test_options_stand_in_for_what_a_line_leaves_out(trained_shop, tmp_path):
     assert [len(answer["displays"]) for answer in answers] == [4, 1]
     assert {display["logic"] for display in answers[0]["displays"]} <= {"popular", "catalogue"}
     assert json.loads(err) == {"answered": 2, "rejected": 0, "empty": 0}
+
+
+def test_what_named_shoppers_will_buy_again(trained_shop, tmp_path):
+    add_event(trained_shop, "puzzle-1", type="purchase", user_id="me")
+    add_event(trained_shop, "puzzle-2", type="purchase", user_id="you")
+    lines = ['{"user_id": "me", "type": "buy_again"}', '{"user_id": "you", "type": "buy_again"}']
+    answers, _, _ = run(tmp_path, lines, limit=26, debug=True)
+    mine, yours = (
+        {x["product_id"] for x in answer["displays"] if x["logic"] == "buy_again"}
+        for answer in answers
+    )
+    assert mine - yours == {"puzzle-1"}
+    assert yours - mine == {"puzzle-2"}
 
 
 def test_a_bad_line_loses_no_good_one(trained_shop, tmp_path):

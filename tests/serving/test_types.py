@@ -11,6 +11,7 @@ from depict_reco.serving.strategies import CHAINS, Strategy, validate_parameters
 NAMES = [
     "similar", "related", "cross_sell", "upsell", "checkout", "after_basket", "front_page",
     "landing_page", "for_you", "popular", "trending", "new_in", "recently_viewed", "category",
+    "buy_again",
 ]  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_every_strategy_has_a_chain_of_known_sources_that_never_runs_dry():
 
 
 def test_a_tenant_gets_the_default_types(acme):
-    assert add_default_types(acme) == 14
+    assert add_default_types(acme) == 15
 
     rows = RecommendationType.objects.filter(tenant=acme)
     assert {row.name for row in rows} == set(NAMES) == {name for name, _, _ in DEFAULT_TYPES}
@@ -44,7 +45,7 @@ def test_types_that_stand_are_left_alone(acme):
         tenant=acme, market=market, name="similar", kind="product", strategy="popular"
     )
 
-    assert add_default_types(acme) == 13
+    assert add_default_types(acme) == 14
     assert add_default_types(acme) == 0
     own.refresh_from_db()
     assert (own.strategy, own.default_limit) == ("newest", 3)
@@ -76,7 +77,10 @@ def test_good_parameters(parameters):
         ({"chains": []}, "Unknown parameter 'chains'; known are chain, exclude_category_ids"),
         ({"chain": "content"}, "chain must be a list of strings"),
         ({"exclude_category_ids": [1]}, "exclude_category_ids must be a list of strings"),
-        ({"chain": ["magic"]}, "Unknown source 'magic'; known are catalogue, complements"),
+        (
+            {"chain": ["magic"]},
+            "Unknown source 'magic'; known are buy_again, catalogue",
+        ),
     ],
 )
 def test_bad_parameters_are_refused_with_what_to_do(acme, parameters, message):
