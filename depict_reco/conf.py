@@ -30,6 +30,9 @@ class Settings:
     REFRESH_SECONDS: float = 1.0
     """Seconds after which a process asks the database what has changed, with one query."""
 
+    RETRY_SECONDS: float = 2.0
+    """Seconds between attempts to reach a database or cache that does not answer."""
+
     RECOMMENDATION_ID_PARAMETER: str = "recommendation_id"
     """Query parameter that carries the recommendation id in ``page_url``; empty: none is added."""
 

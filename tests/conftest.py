@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 
 import pytest
+from django.db import OperationalError
 
 from depict_reco.artifacts.publish import publish
 from depict_reco.artifacts.store import MANIFEST
@@ -11,20 +14,53 @@ from depict_reco.models import Artifact
 from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.serving.types import type_book
 from depict_reco.tasks import train_market
+from depict_reco.tenants import outages as outages_module
 from depict_reco.tenants.directory import directory
+from depict_reco.tenants.outages import outages
 from tests import shop as shops
 
-_CACHES = (directory, snapshot_book, type_book)
+_CACHES = (directory, outages, snapshot_book, type_book)
 
 
 @pytest.fixture(autouse=True)
-def fresh_directory():
-    """Each test begins with a process that knows no tenant yet."""
+def fresh_process(monkeypatch):
+    """Each test begins with a process that knows no tenant yet, and no outage lasts.
+
+    No thread asks the test's database whether it is back: see ``lasting_outage``.
+    """
+    monkeypatch.setattr(outages_module, "_ask_database", lambda: None)
     for cache in _CACHES:
         cache.cache_clear()
     yield
     for cache in _CACHES:
         cache.cache_clear()
+
+
+@pytest.fixture
+def lasting_outage(monkeypatch):
+    """Make an outage of the database last, until what is returned is called."""
+    over = threading.Event()
+
+    def ask():
+        if not over.is_set():
+            raise OperationalError("gone")
+
+    def end():
+        over.set()
+        wait_for(lambda: not outages().database.lasts)
+
+    monkeypatch.setattr(outages_module, "_ask_database", ask)
+    outages.cache_clear()
+    yield end
+    end()
+
+
+def wait_for(condition, *, seconds=5.0):
+    """Wait until something that another thread does has happened."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -55,4 +55,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEPICT_RECO = {
     "ARTIFACT_DIR": tempfile.mkdtemp(prefix="depict_reco_tests_"),
     "REFRESH_SECONDS": 0.0,
+    "RETRY_SECONDS": 0.02,
 }

@@ -20,6 +20,7 @@ from depict_reco.serving.strategies import Strategy
 from depict_reco.serving.tracking import recommendation_ids
 from depict_reco.serving.types import TypeEntry, type_book
 from depict_reco.tenants.directory import directory
+from depict_reco.tenants.outages import outages
 
 _READS_HISTORY = frozenset({"sessions", "recently_viewed", "buy_again"})
 _CHUNK = 1024
@@ -131,7 +132,7 @@ def _events(
     """Return what the shopper did, newest first: one query, and none for other types."""
     if entry.strategy == Strategy.COMPLEMENTS or _READS_HISTORY.isdisjoint(entry.chain):
         return []
-    if not request.shopper_ids:
+    if not request.shopper_ids or directory().database_is_away:
         return []
     try:
         return recent_product_events(
@@ -142,6 +143,7 @@ def _events(
         )
     except DatabaseFailure:
         # An answer without the shopper's history is better than none.
+        outages().database.begin()
         return []
 
 

@@ -1,7 +1,8 @@
 """Who is who, kept in this process: tenants, markets and the keys that were used lately.
 
 Every request asks the directory; the database is asked once per ``REFRESH_SECONDS`` for all of
-it, with one query. When the database does not answer, what is known stays in force.
+it, with one query. When the database does not answer, what is known stays in force, and nobody
+asks again before ``outages`` says that it is back.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import Error as DatabaseFailure  # interface errors too: a lost connection
-from django.db import transaction
+from django.db import OperationalError, connections, router, transaction
 from django.utils import timezone
 
 from depict_reco.conf import settings
 from depict_reco.tenants import secrets
 from depict_reco.tenants.models import ApiKey, Tenant
+from depict_reco.tenants.outages import outages
 
 logger = logging.getLogger(__name__)
 
 LAST_USED_INTERVAL = 60.0
+PATIENCE = 1.0
+"""Seconds that a reading may take before the database counts as away."""
 _KEYS_KEPT = 10_000
 
 
@@ -74,6 +78,7 @@ class Directory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._read_at = float("-inf")
+        self._reading_since: float | None = None
         self._by_slug: dict[str, TenantEntry] = {}
         self._by_pk: dict[int, TenantEntry] = {}
         self._revisions: dict[int, int] = {}
@@ -106,7 +111,8 @@ class Directory:
         """Return the live key that a secret stands for, or None.
 
         A malformed secret costs no query, a key that is known here costs none either, any
-        other one indexed look-up.
+        other one indexed look-up. Raises OperationalError where that is needed and the
+        database is away.
         """
         if not secrets.is_well_formed(secret):
             return None
@@ -120,23 +126,41 @@ class Directory:
         self._mark_used(entry)
         return entry
 
+    @property
+    def age(self) -> float:
+        """Seconds since the tenants were read; infinite if they never were."""
+        return time.monotonic() - self._read_at
+
+    @property
+    def database_is_away(self) -> bool:
+        """Whether questions that can be left out should not be put to the database now."""
+        if outages().database.lasts:
+            return True
+        since = self._reading_since
+        return since is not None and time.monotonic() - since > PATIENCE
+
     def refresh(self) -> None:
         """Read the tenants again if what is known is too old; one thread at a time does it."""
         if time.monotonic() - self._read_at < settings.REFRESH_SECONDS:
             return
         first = self._read_at == float("-inf")
+        if outages().database.lasts:
+            if first:
+                raise OperationalError("The database is away.")
+            return
         if not self._lock.acquire(blocking=first):
             return
         try:
             if first and self._read_at != float("-inf"):
                 return
+            self._reading_since = time.monotonic()
             self._read()
         except DatabaseFailure:
+            _note_failure()
             if first:
                 raise
-            self._read_at = time.monotonic()
-            logger.warning("The database does not answer; going on with what is known.")
         finally:
+            self._reading_since = None
             self._lock.release()
 
     def _read(self) -> None:
@@ -174,6 +198,8 @@ class Directory:
         self._read_at = time.monotonic()
 
     def _read_key(self, digest: str) -> KeyEntry | None:
+        if self.database_is_away:
+            raise OperationalError("The database is away.")
         row = (
             ApiKey.objects.live()
             .filter(digest=digest)
@@ -201,12 +227,14 @@ class Directory:
         self._keys[digest] = entry
         if last_used_at is not None:
             age = (timezone.now() - last_used_at).total_seconds()
-            self._used.setdefault(pk, time.monotonic() - age)
+            self._used.setdefault(pk, time.monotonic() - max(age, 0.0))  # a clock was put back
         return entry
 
     def _mark_used(self, entry: KeyEntry) -> None:
         now = time.monotonic()
         if now - self._used.get(entry.pk, float("-inf")) < LAST_USED_INTERVAL:
+            return
+        if self.database_is_away:
             return
         self._used[entry.pk] = now
         try:
@@ -214,6 +242,12 @@ class Directory:
                 ApiKey.objects.mark_used(entry.pk, timezone.now(), interval=LAST_USED_INTERVAL)
         except DatabaseFailure:
             logger.warning("Could not note when key %s was used.", entry.pk)
+
+
+def _note_failure() -> None:
+    outages().database.begin()
+    # a process that serves no requests, a command, has nobody else to drop a broken connection
+    connections[router.db_for_read(Tenant)].close_if_unusable_or_obsolete()
 
 
 def _market_entry(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from unittest import mock
 
@@ -328,23 +329,106 @@ def test_without_a_database_the_known_stays_in_force(acme, key, error):
         assert directory.tenant("unknown") is None
 
 
-def test_without_a_database_it_is_asked_only_now_and_then(warm):
-    pass_time(warm, 3601)
+def test_without_a_database_nobody_asks_it_until_it_is_back(acme, key, live, lasting_outage):
+    _, secret = key
+    assert live.key(secret) is not None
+    assert not live.database_is_away
 
     with broken() as cursor:
-        assert warm.tenant("acme") is not None
-        assert warm.tenant("acme") is not None
-
+        for _ in range(3):
+            assert live.tenant("acme") is not None
+            assert live.key(secret) is not None
+        assert live.database_is_away
+        with pytest.raises(OperationalError):
+            live.key(secrets.generate())
+        live._used.clear()
+        assert live.key(secret) is not None, "nobody tries to note its use"
     assert cursor.call_count == 1
 
+    Tenant.objects.create(slug="new", name="New")
+    assert live.tenant("new") is None
+    lasting_outage()
+    assert not live.database_is_away
+    assert live.tenant("new") is not None
 
-def test_a_process_that_never_reached_the_database_says_so(acme):
+
+def test_a_revoked_key_stays_revoked_while_the_database_is_away(acme, key, live, lasting_outage):
+    row, secret = key
+    assert live.key(secret) is not None
+    row.revoke()
+    live.refresh()
+
+    with broken():
+        live.refresh()
+        with pytest.raises(OperationalError):
+            live.key(secret)
+
+
+def test_a_process_that_never_reached_the_database_says_so(acme, lasting_outage):
     directory = Directory()
 
-    with broken(), pytest.raises(OperationalError):
-        directory.tenant("acme")
+    with broken() as cursor:
+        for _ in range(3):
+            with pytest.raises(OperationalError):
+                directory.tenant("acme")
+    assert cursor.call_count == 1
 
+    lasting_outage()
     assert directory.tenant("acme") is not None
+
+
+def test_a_reading_that_takes_too_long_means_that_the_database_is_away(warm, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    pass_time(warm, 3601)
+    seen = []
+
+    with mock.patch.object(warm, "_read", side_effect=lambda: seen.append(warm.database_is_away)):
+        warm.refresh()
+
+    assert seen == [True]
+    assert not warm.database_is_away
+
+
+def test_a_broken_connection_is_dropped_with_the_failure(acme, live):
+    live.refresh()
+    with (
+        broken(),
+        mock.patch.object(
+            connections["default"], "close_if_unusable_or_obsolete", autospec=True
+        ) as dropped,
+    ):
+        live.refresh()
+
+    assert dropped.called
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(days=400)])
+def test_a_clock_that_jumps_stops_nothing(acme, key, live, settings, jump):
+    _, secret = key
+    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "REFRESH_SECONDS": 0.01}
+    assert live.key(secret) is not None
+    there = timezone.now() + jump
+
+    with (
+        mock.patch.object(module.timezone, "now", return_value=there),
+        mock.patch("time.time", return_value=there.timestamp()),
+    ):
+        Tenant.objects.filter(pk=acme.pk).update(active=False)
+        time.sleep(0.02)
+        assert live.tenant("acme") is None, "a change is seen"
+        Tenant.objects.filter(pk=acme.pk).update(active=True)
+        time.sleep(0.02)
+        assert live.key(secret) is not None, "a key without an end stays good"
+
+
+def test_use_is_noted_also_after_the_clock_was_put_back(key, live):
+    row, secret = key
+    ahead = timezone.now() + timedelta(days=30)
+    ApiKey.objects.filter(pk=row.pk).update(last_used_at=ahead)
+
+    live.key(secret)
+
+    assert live._used[row.pk] <= time.monotonic()
 
 
 def test_a_slow_reading_holds_up_nobody(warm):
