@@ -11,6 +11,7 @@ from typing import Any
 from depict_reco.artifacts import store
 from depict_reco.artifacts.models import Artifact
 from depict_reco.artifacts.publish import ITEM_IDS, ITEM_IDS_INDPTR
+from depict_reco.artifacts.repairs import repairs
 from depict_reco.engine.model import ShopModel
 from depict_reco.exceptions import ArtifactBrokenError
 
@@ -23,6 +24,7 @@ class LoadedArtifact:
 
     pk: int
     version: str
+    path: str
     model: ShopModel
     item_ids: list[str]
     """Item group ids; the place in the list is the item's number in the model."""
@@ -45,22 +47,28 @@ def load_current(market_pk: int, *, known: LoadedArtifact | None) -> LoadedArtif
 
     ``known``, what this process has loaded already, is kept if it is still the right one, or if
     the right one is broken. Without it, the newest older version that is whole stands in.
+    ``repairs`` then says when to try the right one again.
     """
     current = Artifact.objects.filter(currentartifact__market=market_pk).first()
     if current is None:
+        repairs().mended(market_pk)
         return None
     if known is not None and known.pk == current.pk and not known.degraded:
+        repairs().mended(market_pk)
         return known
     kept = Artifact.objects.filter(market=market_pk).newest_first()
     try:
         loaded = load(current)
+    except ArtifactBrokenError:
+        repairs().failed(market_pk)
+        logger.exception("Artifact %s of market %s is broken.", current.version, market_pk)
+    else:
+        repairs().mended(market_pk)
         folder = current.path.rpartition("/")[0]
         store.forget_copies(folder, keep=set(kept.values_list("path", flat=True)))
         return loaded
-    except ArtifactBrokenError:
-        logger.exception("Artifact %s of market %s is broken.", current.version, market_pk)
     if known is not None:
-        return replace(known, degraded=True)
+        return known if known.degraded else replace(known, degraded=True)
     for older in kept.filter(pk__lt=current.pk):
         try:
             return load(older, degraded=True)
@@ -84,6 +92,7 @@ def load(artifact: Artifact, *, degraded: bool = False) -> LoadedArtifact:
     return LoadedArtifact(
         pk=artifact.pk,
         version=artifact.version,
+        path=artifact.path,
         model=model,
         item_ids=item_ids,
         manifest=stored.manifest,

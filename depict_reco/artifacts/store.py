@@ -2,13 +2,17 @@
 
 The manifest is written last and names size and SHA-256 of every file and of itself, so that an
 artifact that was cut short or altered is recognised and refused. Arrays are mapped, not read:
-the processes of a machine share one copy in memory.
+the processes of a machine share one copy in memory. What is mapped is a copy of each file in a
+folder of its own: whatever happens to the storage later, a file that is mapped must never be
+cut short, since that kills the process that reads it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +29,8 @@ from numpy.typing import NDArray
 
 from depict_reco.conf import artifact_dir, settings
 from depict_reco.exceptions import ArtifactBrokenError
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -89,12 +95,25 @@ def read(path: str) -> StoredArtifact:
             raise
         except Exception as error:  # remote storages raise errors of their own
             raise ArtifactBrokenError(f"{path}/{name}.npy cannot be read: {error}") from error
+    _keep_manifest(path, manifest)
     return StoredArtifact(arrays=arrays, manifest=manifest)
 
 
 def verify(path: str) -> None:
-    """Raise ArtifactBrokenError unless every file of an artifact is there and unaltered."""
-    read(path)
+    """Raise ArtifactBrokenError unless every file in the storage is there and unaltered."""
+    for name, facts in _stored_manifest(path)["files"].items():
+        try:
+            own = _own_file(storage(), f"{path}/{name}.npy")
+            if own is None and not storage().exists(f"{path}/{name}.npy"):
+                raise ArtifactBrokenError(f"{path}/{name}.npy cannot be read: it is gone.")
+            if own is None:
+                _mapped(_local_file(path, f"{name}.npy", facts))
+            else:
+                _insist(own, path, f"{name}.npy", facts)
+        except ArtifactBrokenError:
+            raise
+        except Exception as error:  # remote storages raise errors of their own
+            raise ArtifactBrokenError(f"{path}/{name}.npy cannot be read: {error}") from error
 
 
 def delete(path: str) -> None:
@@ -108,6 +127,31 @@ def delete(path: str) -> None:
     for name in sorted(names, key=lambda name: name != MANIFEST):
         target.delete(f"{path}/{name}")
     target.delete(path)
+
+
+def fingerprints(path: str) -> dict[str, tuple[int, ...]] | None:
+    """Return what tells whether the stored files have changed; None where it costs too much.
+
+    For each name in the manifest's list: size, time of change and inode, or nothing if the file
+    is gone.
+    """
+    target = storage()
+    try:
+        folder = Path(target.path(path))
+        names = [MANIFEST, *(f"{name}.npy" for name in _manifest(path)["files"])]
+    except (NotImplementedError, ArtifactBrokenError):
+        return None
+    if isinstance(target, FileSystemStorage):
+        return {name: _fingerprint(folder / name) for name in names}
+    return None
+
+
+def _fingerprint(file: Path) -> tuple[int, ...]:
+    try:
+        facts = file.stat()
+    except OSError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
 
 
 def forget_copies(folder: str, *, keep: set[str]) -> None:
@@ -128,6 +172,33 @@ def paths_under(folder: str) -> list[str]:
 
 
 def _manifest(path: str) -> dict[str, Any]:
+    """Return the manifest of an artifact, from this machine's copy where the storage has none."""
+    try:
+        return _stored_manifest(path)
+    except ArtifactBrokenError:
+        try:
+            copy = _cache_dir() / path / MANIFEST
+            copied: dict[str, Any] = json.loads(copy.read_bytes())
+        except (OSError, ValueError):
+            copied = {}
+        if copied.get("format") != FORMAT or copied != _sealed(copied):
+            raise
+        logger.exception("Going on with the copy of %s on this machine.", path)
+        return copied
+
+
+def _keep_manifest(path: str, manifest: Mapping[str, Any]) -> None:
+    """Put the manifest beside the copies of its files, which are complete."""
+    copy = _cache_dir() / path / MANIFEST
+    try:
+        if not copy.exists():
+            with _new_file(copy) as file:
+                file.write(json.dumps(manifest).encode())
+    except OSError as error:
+        logger.warning("No copy of %s/%s can be made: %s", path, MANIFEST, error)
+
+
+def _stored_manifest(path: str) -> dict[str, Any]:
     try:
         with storage().open(f"{path}/{MANIFEST}") as file:
             manifest: dict[str, Any] = json.loads(file.read())
@@ -152,21 +223,32 @@ def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
-    """Return a verified file on this machine, fetched from the storage if it is remote."""
-    target = storage()
-    local = _own_file(target, f"{path}/{name}")
-    if local is None:
-        local = _cache_dir() / path / name
-        if not local.exists() or not _is_whole(local, facts):
-            with target.open(f"{path}/{name}") as remote, _new_file(local) as file:
-                for chunk in remote.chunks(_CHUNK):
-                    file.write(chunk)
-    if not _is_whole(local, facts):
-        size = local.stat().st_size
+    """Return a verified copy of a file on this machine; without room for one, the file itself."""
+    local = _cache_dir() / path / name
+    if local.exists() and _is_whole(local, facts):
+        return local
+    own = _own_file(storage(), f"{path}/{name}")
+    if own is not None:
+        _insist(own, path, name, facts)
+    try:
+        with storage().open(f"{path}/{name}") as original, _new_file(local) as file:
+            for chunk in original.chunks(_CHUNK):
+                file.write(chunk)
+    except OSError as error:
+        if own is None:
+            raise
+        logger.warning("Using %s/%s without a copy, for none can be made: %s", path, name, error)
+        return own
+    _insist(local, path, name, facts)
+    return local
+
+
+def _insist(file: Path, path: str, name: str, facts: Mapping[str, Any]) -> None:
+    if not _is_whole(file, facts):
+        size = file.stat().st_size
         raise ArtifactBrokenError(
             f"{path}/{name} is not what was written ({size} of {facts['bytes']} bytes)."
         )
-    return local
 
 
 def _own_file(target: Storage, name: str) -> Path | None:
@@ -197,7 +279,8 @@ def _is_whole(file: Path, facts: Mapping[str, Any]) -> bool:
 def _cache_dir() -> Path:
     if settings.ARTIFACT_CACHE_DIR:
         return Path(settings.ARTIFACT_CACHE_DIR)
-    return Path(tempfile.gettempdir()) / "depict_reco_artifacts"
+    user = os.getuid() if hasattr(os, "getuid") else "all"  # one user cannot write another's
+    return Path(tempfile.gettempdir()) / f"depict_reco_artifacts-{user}"
 
 
 @contextmanager

@@ -17,11 +17,13 @@ from django.db import Error as DatabaseFailure  # interface errors too: a lost c
 from numpy.typing import NDArray
 
 from depict_reco.artifacts.current import LoadedArtifact, load_current
+from depict_reco.artifacts.repairs import repairs
 from depict_reco.catalog.models import Product
 from depict_reco.engine.model import ShopModel
 from depict_reco.serving.columns import Columns, ProductRow, read_rows
 from depict_reco.serving.displays import Displays
 from depict_reco.tenants.directory import MarketEntry
+from depict_reco.tenants.outages import outages
 
 logger = logging.getLogger(__name__)
 
@@ -101,18 +103,21 @@ class SnapshotBook:
         a database the old one stays.
         """
         snapshot = self._snapshots.get(market.pk)
-        if snapshot is not None and _is_up_to_date(snapshot.market, market):
+        mend = repairs().is_due(market.pk)
+        if snapshot is not None and _is_up_to_date(snapshot.market, market) and not mend:
             return snapshot
         lock = self._locks.setdefault(market.pk, threading.Lock())
         if not lock.acquire(blocking=snapshot is None):
             return snapshot  # type: ignore[return-value]  # it did not block, so there is one
         try:
             snapshot = self._snapshots.get(market.pk)
-            if snapshot is None or not _is_up_to_date(snapshot.market, market):
+            mend = repairs().is_due(market.pk)
+            if snapshot is None or mend or not _is_up_to_date(snapshot.market, market):
                 snapshot = self._snapshots[market.pk] = _renewed(snapshot, market)
         except DatabaseFailure:
             if snapshot is None:
                 raise
+            outages().database.begin()
             logger.warning("The database does not answer; market %s stays as it was.", market.pk)
         finally:
             lock.release()
@@ -138,8 +143,11 @@ def _is_up_to_date(known: MarketEntry, wanted: MarketEntry) -> bool:
 def _renewed(old: MarketSnapshot | None, market: MarketEntry) -> MarketSnapshot:
     """Return a snapshot of the market as it is now, read as sparingly as the old one allows."""
     artifact = old.artifact if old else None
-    if old is None or old.market.artifact_revision != market.artifact_revision:
+    mend = repairs().is_due(market.pk)
+    if old is None or mend or old.market.artifact_revision != market.artifact_revision:
         artifact = load_current(market.pk, known=artifact)
+    if old is not None and old.market == market and old.artifact is artifact:
+        return old
     if old is None:
         return MarketSnapshot.build(
             market, Columns.build(read_rows(market.pk), market.pk), artifact

@@ -298,3 +298,78 @@ def test_copies_of_cleared_out_artifacts_are_removed(remote, tmp_path):
 
     assert [folder.name for folder in (tmp_path / "copies/1/2").iterdir()] == ["v2"]
     store.forget_copies("1/nobody", keep=set())
+
+
+# Copies of what lies on this machine
+
+
+def copies(tmp_path):
+    return sorted(path.name for path in (tmp_path / "copies").rglob("*") if path.is_file())
+
+
+def test_a_mapped_file_may_be_cut_short_in_the_storage(artifact_dir):
+    store.write("1/2/v1", ARRAYS, FACTS)
+    numbers = store.read("1/2/v1").arrays["numbers"]
+    with (artifact_dir / "1/2/v1/numbers.npy").open("r+b") as file:
+        file.truncate(10)
+
+    # a mapping of the file itself would end this process here
+    np.testing.assert_array_equal(numbers, ARRAYS["numbers"])
+
+
+def test_the_copy_serves_the_next_process_but_is_no_proof_of_the_original(artifact_dir, tmp_path):
+    store.write("1/2/v1", ARRAYS, FACTS)
+    store.verify("1/2/v1")
+    assert copies(tmp_path) == [], "verifying copies nothing"
+    store.read("1/2/v1")
+    assert copies(tmp_path) == sorted(["manifest.json", *(f"{name}.npy" for name in ARRAYS)])
+
+    flip_a_bit(artifact_dir / "1/2/v1/numbers.npy")
+    np.testing.assert_array_equal(store.read("1/2/v1").arrays["numbers"], ARRAYS["numbers"])
+    with pytest.raises(ArtifactBrokenError, match=r"numbers\.npy is not what was written"):
+        store.verify("1/2/v1")
+
+    store.delete("1/2/v1")
+    np.testing.assert_array_equal(store.read("1/2/v1").arrays["numbers"], ARRAYS["numbers"])
+    with pytest.raises(ArtifactBrokenError, match="manifest"):
+        store.verify("1/2/v1")
+
+
+def test_an_altered_copy_of_the_manifest_is_not_believed(artifact_dir, tmp_path):
+    store.write("1/2/v1", ARRAYS, FACTS)
+    store.read("1/2/v1")
+    copy = tmp_path / "copies/1/2/v1/manifest.json"
+    store.delete("1/2/v1")
+
+    copy.write_text(copy.read_text("utf-8").replace("v1", "v2"), "utf-8")
+    assert_broken("1/2/v1", "manifest")
+    copy.write_text("{")
+    assert_broken("1/2/v1", "manifest")
+
+
+def test_where_no_copy_can_be_made_the_file_itself_is_mapped(artifact_dir, tmp_path, caplog):
+    store.write("1/2/v1", ARRAYS, FACTS)
+    (tmp_path / "copies").write_text("a file where the folder should be")
+
+    stored = store.read("1/2/v1")
+    np.testing.assert_array_equal(stored.arrays["numbers"], ARRAYS["numbers"])
+    assert "without a copy" in caplog.text
+
+
+def test_fingerprints_tell_whether_files_changed(artifact_dir):
+    store.write("1/2/v1", ARRAYS, FACTS)
+    before = store.fingerprints("1/2/v1")
+    assert before.keys() == {"manifest.json", *(f"{name}.npy" for name in ARRAYS)}
+    assert store.fingerprints("1/2/v1") == before
+
+    flip_a_bit(artifact_dir / "1/2/v1/numbers.npy")
+    (artifact_dir / "1/2/v1/empty.npy").unlink()
+    after = store.fingerprints("1/2/v1")
+    assert {name for name in after if after[name] != before[name]} == {"numbers.npy", "empty.npy"}
+    assert after["empty.npy"] == ()
+
+
+def test_of_remote_files_there_are_no_fingerprints(remote):
+    store.write("1/2/v1", ARRAYS, FACTS)
+
+    assert store.fingerprints("1/2/v1") is None
