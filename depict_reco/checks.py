@@ -6,6 +6,7 @@ docs/checks.md has a paragraph for each.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 
+from depict_reco.api.throttling import parse_rate
 from depict_reco.conf import artifact_dir, settings
 
 TAG = "depict_reco"
@@ -29,6 +31,9 @@ _PER_PROCESS_CACHES = {
 _RANGES: dict[str, tuple[float, float]] = {
     "REFRESH_SECONDS": (0, float("inf")),
     "HISTORY_LENGTH": (0, float("inf")),
+    "TRUSTED_PROXIES": (0, float("inf")),
+    "READY_MAX_MODEL_AGE_HOURS": (0, float("inf")),
+    "READY_MAX_FEED_AGE_HOURS": (0, float("inf")),
     "FEED_MAX_DEACTIVATED_SHARE": (0, 1),
 }
 """Numbers that may be 0 or have an upper bound; all others must be above 0."""
@@ -102,6 +107,49 @@ def check_artifact_storage(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register(TAG)
+def check_rate_limit_cache(**kwargs: Any) -> list[CheckMessage]:
+    """Report a cache for counting requests that does not exist."""
+    alias = _value("RATE_LIMIT_CACHE")
+    if alias is None or alias in django_settings.CACHES:
+        return []
+    hint = f"CACHES has {', '.join(map(repr, django_settings.CACHES))}."
+    return [_error(6, f"DEPICT_RECO['RATE_LIMIT_CACHE'] names no cache: {alias!r}.", hint)]
+
+
+@register(TAG, Tags.security, deploy=True)
+def check_proxies(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a limit per address where all requests may come from the address of a proxy."""
+    if not _value("RATE_LIMIT_PER_ADDRESS") or _value("TRUSTED_PROXIES"):
+        return []
+    return [
+        _warning(
+            4,
+            "DEPICT_RECO['RATE_LIMIT_PER_ADDRESS'] is set, and DEPICT_RECO['TRUSTED_PROXIES'] is "
+            "0: behind a proxy all shoppers have one address.",
+            hint="Set TRUSTED_PROXIES to the number of your proxies, or silence this if browsers "
+            "reach this server directly.",
+        )
+    ]
+
+
+@register(TAG, Tags.database, deploy=True)
+def check_database_patience(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a PostgreSQL database that a request would wait for without end."""
+    database = django_settings.DATABASES.get("default", {})
+    options = database.get("OPTIONS") or {}
+    if "postgresql" not in database.get("ENGINE", "") or "connect_timeout" in options:
+        return []
+    return [
+        _warning(
+            5,
+            "The database has no connect_timeout: where its machine is gone, a request may wait "
+            "for it for minutes.",
+            hint="Set OPTIONS to {'connect_timeout': 2, 'tcp_user_timeout': 5000} in DATABASES.",
+        )
+    ]
+
+
 @register(TAG, Tags.caches, deploy=True)
 def check_shared_cache(**kwargs: Any) -> list[CheckMessage]:
     """Warn of a default cache that each process of the site has for itself."""
@@ -159,10 +207,14 @@ def _complaint(key: str, value: Any, *, default: Any) -> str | None:
     if isinstance(default, tuple):
         is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
         fits = is_list and all(isinstance(item, str) and item for item in value)
+        if key == "OPERATIONS_NETWORKS":
+            return None if fits and all(map(_is_network, value)) else "a list of networks"
         return None if fits else "a list of strings"
     if key == "RECOMMENDATION_ID_PARAMETER":
         is_name = isinstance(value, str) and _PARAMETER_NAME.fullmatch(value)
         return None if is_name else "a name of letters, digits and . _ ~ -, or empty"
+    if key in ("RATE_LIMIT_PER_KEY", "RATE_LIMIT_PER_ADDRESS"):
+        return None if _is_rate(value) else "a rate such as '600/minute', or empty"
     kinds: tuple[type, ...] = (str, Path) if key.endswith("_DIR") else (str,)
     return None if isinstance(value, kinds) else "a string"
 
@@ -176,6 +228,22 @@ def _number_complaint(key: str, value: Any, *, whole: bool) -> str | None:
     if is_number and low <= value <= high and value != float("inf"):
         return None
     return f"{kind} from {low} to {high}" if high < float("inf") else f"{kind} from {low} on"
+
+
+def _is_rate(value: Any) -> bool:
+    try:
+        parse_rate(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)
+
+
+def _is_network(value: str) -> bool:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_writable(folder: Path) -> bool:

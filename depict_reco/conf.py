@@ -22,7 +22,7 @@ class Settings:
     """Alias in Django's ``STORAGES`` to keep models in (a bucket, say) instead of ARTIFACT_DIR."""
 
     ARTIFACT_CACHE_DIR: str = ""
-    """Folder for local copies of models from a remote storage. Empty: the system's temp folder."""
+    """Folder of the copies of models that processes map. Empty: one in the system's temp folder."""
 
     ARTIFACT_VERSIONS_KEPT: int = 5
     """Model versions kept per market, the served one included, to roll back to."""
@@ -47,6 +47,30 @@ class Settings:
 
     HISTORY_LENGTH: int = 50
     """Newest events of a shopper that a recommendation looks at."""
+
+    RATE_LIMIT_PER_KEY: str = ""
+    """Most storefront requests with one key, such as ``600/minute``; empty: as many as come."""
+
+    RATE_LIMIT_PER_ADDRESS: str = ""
+    """Most storefront requests without a key from one address, likewise."""
+
+    RATE_LIMIT_CACHE: str = "default"
+    """Alias in Django's ``CACHES`` of the cache that requests are counted in."""
+
+    TRUSTED_PROXIES: int = 0
+    """Proxies of yours in front, each of which adds the caller to ``X-Forwarded-For``."""
+
+    OPERATIONS_TOKEN: str = ""
+    """Bearer token that opens metrics and the details of readiness; empty: none does."""
+
+    OPERATIONS_NETWORKS: tuple[str, ...] = ()
+    """Networks, such as ``10.0.0.0/8``, whose addresses may see the same without a token."""
+
+    READY_MAX_MODEL_AGE_HOURS: float = 0.0
+    """Age of a model from which on readiness says degraded; 0: never."""
+
+    READY_MAX_FEED_AGE_HOURS: float = 0.0
+    """Hours since the last good feed run from which on readiness says degraded; 0: never."""
 
     FEED_MAX_BYTES: int = 2_147_483_648
     """Largest feed read from an address, unpacked, in bytes."""

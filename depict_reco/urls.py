@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from depict_reco.api import views
+from depict_reco.api import health, views
 from depict_reco.api.management import urls as management_urls
 from depict_reco.contrib.spectacular import urls as schema_urls
 
@@ -37,7 +37,11 @@ serving_urlpatterns: list[URLPattern | URLResolver] = [  # no slash at the end: 
     path("v3/markets", views.MarketsView.as_view(), name="markets"),
     path("v3/locales", views.LocalesView.as_view(), name="locales"),
 ]
+health_urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
 management_urlpatterns: list[URLPattern | URLResolver] = [*management_urls.urlpatterns]
 schema_urlpatterns: list[URLPattern | URLResolver] = [*schema_urls.urlpatterns]
 
-urlpatterns = serving_urlpatterns + management_urlpatterns + schema_urlpatterns
+urlpatterns = serving_urlpatterns + health_urlpatterns + management_urlpatterns + schema_urlpatterns

@@ -8,7 +8,9 @@ import time
 import pytest
 from django.db import OperationalError
 
+from depict_reco.artifacts.inspection import inspection
 from depict_reco.artifacts.publish import publish
+from depict_reco.artifacts.repairs import repairs
 from depict_reco.artifacts.store import MANIFEST
 from depict_reco.models import Artifact
 from depict_reco.serving.snapshots import snapshot_book
@@ -19,7 +21,7 @@ from depict_reco.tenants.directory import directory
 from depict_reco.tenants.outages import outages
 from tests import shop as shops
 
-_CACHES = (directory, outages, snapshot_book, type_book)
+_CACHES = (directory, inspection, outages, repairs, snapshot_book, type_book)
 
 
 @pytest.fixture(autouse=True)

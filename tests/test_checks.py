@@ -4,6 +4,7 @@ import math
 import os
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.core.checks import run_checks
@@ -250,6 +251,69 @@ def test_every_check_has_its_paragraph():
         *(f"W{int(number):03}" for number in re.findall(r"_warning\(\s*(\d)", source)),
     }
 
-    assert numbers == {"E001", "E002", "E003", "E004", "E005", "W001", "W002", "W003"}
+    assert numbers == {*(f"E00{n}" for n in range(1, 7)), *(f"W00{n}" for n in range(1, 6))}
     for number in numbers:
         assert f"\n## depict_reco.{number}\n" in DOCS.read_text()
+
+
+@pytest.mark.parametrize("key", ["RATE_LIMIT_PER_KEY", "RATE_LIMIT_PER_ADDRESS"])
+@pytest.mark.parametrize("value", ["", "600/minute", "10/s"])
+def test_a_good_rate(configure, key, value):
+    configure(**{key: value})
+
+    assert "depict_reco.E003" not in run()
+
+
+@pytest.mark.parametrize("key", ["RATE_LIMIT_PER_KEY", "RATE_LIMIT_PER_ADDRESS"])
+@pytest.mark.parametrize("value", ["600", "0/s", "fast", 600, None, ["1/s"]])
+def test_a_bad_rate(configure, key, value):
+    configure(**{key: value})
+
+    assert "must be a rate such as '600/minute', or empty" in run()["depict_reco.E003"].msg
+
+
+@pytest.mark.parametrize("value", [["10.0.0.0"], ["10.0.0.0/8", "2001:db8::/32"], []])
+def test_good_networks(configure, value):
+    configure(OPERATIONS_NETWORKS=value)
+
+    assert "depict_reco.E003" not in run()
+
+
+@pytest.mark.parametrize("value", [["10.0.0.1/8"], ["all"], "10.0.0.0/8", [""], [8]])
+def test_bad_networks(configure, value):
+    configure(OPERATIONS_NETWORKS=value)
+
+    assert "depict_reco.E003" in run()
+
+
+def test_a_cache_for_counting_that_does_not_exist(configure):
+    configure(RATE_LIMIT_CACHE="counters")
+
+    assert run()["depict_reco.E006"].msg.endswith("names no cache: 'counters'.")
+
+
+def test_a_limit_per_address_needs_to_know_the_proxies(configure):
+    configure(RATE_LIMIT_PER_ADDRESS="60/minute")
+    assert "depict_reco.W004" in run(deploy=True)
+    assert "depict_reco.W004" not in run()
+
+    configure(RATE_LIMIT_PER_ADDRESS="60/minute", TRUSTED_PROXIES=1)
+    assert "depict_reco.W004" not in run(deploy=True)
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "warned"),
+    [
+        ("django.db.backends.postgresql", {}, True),
+        ("django.db.backends.postgresql", None, True),
+        ("django.db.backends.postgresql", {"connect_timeout": 2}, False),
+        ("django.db.backends.sqlite3", {}, False),
+    ],
+)
+def test_a_database_that_is_waited_for_without_end(configure, monkeypatch, engine, options, warned):
+    configure()
+    databases = {"default": {"ENGINE": engine, "OPTIONS": options}}
+    monkeypatch.setattr(checks, "django_settings", Mock(DATABASES=databases))
+
+    found = {message.id for message in checks.check_database_patience()}
+    assert ("depict_reco.W005" in found) is warned

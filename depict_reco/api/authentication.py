@@ -41,6 +41,7 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The API key is unknown, expired or revoked.")
         if directory().tenant_by_pk(key.tenant_pk) is None:
             raise PermissionDenied("The shop of this API key is closed.")
+        request._request.reco_key = key  # type: ignore[attr-defined]  # for logs and metrics
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:

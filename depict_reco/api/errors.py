@@ -15,6 +15,8 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
+from depict_reco.tenants.outages import outages
+
 logger = logging.getLogger(__name__)
 
 MAX_ERRORS = 1000
@@ -106,7 +108,8 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return exceptions.ParseError("The request cannot be read.")
     if isinstance(error, OperationalError | InterfaceError):
-        logger.exception("The database does not answer.", exc_info=error)
+        known = outages().database.lasts  # a trace with each request would fill the log
+        logger.error("The database does not answer.", exc_info=None if known else error)
         return DatabaseAwayError()
     return None
 

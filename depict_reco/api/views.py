@@ -10,12 +10,14 @@ from django.http import HttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from depict_reco.api import cors
 from depict_reco.api.authentication import configured_authenticators
 from depict_reco.api.errors import InvalidRequestError, error_response
 from depict_reco.api.fields import StrictSerializer
+from depict_reco.api.observing import AnswerResponse, observed
 from depict_reco.api.parsers import JSONBodyParser, body_stream
 from depict_reco.api.permissions import MayAskStorefront
 from depict_reco.api.serializers import (
@@ -29,6 +31,7 @@ from depict_reco.api.serializers import (
     TenantQuerySerializer,
     recommend_request,
 )
+from depict_reco.api.throttling import configured_throttles
 from depict_reco.serving.recommend import displays_of, recommend
 from depict_reco.serving.types import type_book
 from depict_reco.tenants.directory import TenantEntry, directory
@@ -48,7 +51,6 @@ class StorefrontView(APIView):
 
     permission_classes = (MayAskStorefront,)
     parser_classes = (JSONBodyParser,)
-    throttle_classes = ()
     versioning_class = None
     metadata_class = None
 
@@ -57,10 +59,13 @@ class StorefrontView(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         # a project with ATOMIC_REQUESTS would open a transaction for nothing
-        return transaction.non_atomic_requests(super().as_view(**initkwargs))
+        return transaction.non_atomic_requests(observed(super().as_view(**initkwargs)))
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return configured_authenticators()
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return configured_throttles(self.request)
 
     def get_exception_handler(self) -> Any:
         return error_response
@@ -127,7 +132,7 @@ class RecommendView(StorefrontView):
         values = self.read_body(request)
         question = recommend_request(values, variants=self.variants, debug=_wants_debug(request))
         self.enter(request, question.tenant)
-        return _json(recommend(question).body)
+        return AnswerResponse(question, recommend(question))
 
 
 class RecommendForUserView(RecommendView):

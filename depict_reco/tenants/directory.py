@@ -97,6 +97,11 @@ class Directory:
         self.refresh()
         return self._by_pk.get(pk)
 
+    def tenants(self) -> tuple[TenantEntry, ...]:
+        """Return all active tenants."""
+        self.refresh()
+        return tuple(self._by_pk.values())
+
     def is_open_origin(self, origin: str) -> bool:
         """Whether some tenant is open to keyless pages of this origin."""
         self.refresh()

@@ -24,9 +24,7 @@ logger = logging.getLogger(__name__)
 class Outage:
     """Whether one server is away."""
 
-    def __init__(
-        self, name: str, probe: Callable[[], None], on_change: Callable[[], None]
-    ) -> None:
+    def __init__(self, name: str, probe: Callable[[], None], on_change: Callable[[], None]) -> None:
         self.name = name
         self._probe = probe
         self._on_change = on_change

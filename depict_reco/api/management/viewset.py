@@ -20,6 +20,7 @@ from depict_reco.api.management.pagination import OldestFirst
 from depict_reco.api.management.schema import Bodies, ManagementSchema
 from depict_reco.api.management.serializers import find_market
 from depict_reco.api.management.wire import AlwaysJSON, BoundedJSONParser, Conflict
+from depict_reco.api.observing import observed
 from depict_reco.models import Market
 
 
@@ -51,7 +52,7 @@ class ManagementViewSet(GenericViewSet):
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
         # imports and trainings are many transactions, also where ATOMIC_REQUESTS is set
-        return transaction.non_atomic_requests(super().as_view(*args, **initkwargs))
+        return transaction.non_atomic_requests(observed(super().as_view(*args, **initkwargs)))
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return authenticators()

@@ -172,6 +172,7 @@ _REFUSALS = {
     401: OpenApiResponse(ErrorSerializer, description="No key, or not a valid one."),
     403: OpenApiResponse(ErrorSerializer, description="The key of another shop, or a closed shop."),
     422: OpenApiResponse(component("HTTPValidationError"), description="Validation Error"),
+    429: OpenApiResponse(ErrorSerializer, description="Too many requests; see `Retry-After`."),
     503: OpenApiResponse(ErrorSerializer, description="The database does not answer."),
 }
 

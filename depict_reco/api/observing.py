@@ -1,0 +1,160 @@
+"""What can be seen of a request from outside: its id, a line in the log, a signal for metrics.
+
+``observed`` goes around every view of the API. The signal costs nothing while nobody listens, nor
+does the log while it is off.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from depict_reco.serving.requests import Answer, RecommendRequest
+from depict_reco.signals import request_answered
+from depict_reco.tenants.directory import KeyEntry
+from depict_reco.tenants.outages import outages
+
+logger = logging.getLogger("depict_reco.requests")
+
+REQUEST_ID_HEADER = "X-Request-ID"
+DEGRADED_HEADER = "X-Degraded"
+
+current_request_id: ContextVar[str] = ContextVar("depict_reco_request_id", default="")
+"""The id of the request that is being answered; empty outside of one."""
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", flags=re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request and what was answered, for those who count and log."""
+
+    request: HttpRequest
+    response: HttpResponse | None
+    """None where the view failed with an exception that nobody foresaw."""
+    seconds: float
+    degraded: tuple[str, ...]
+    """What the answer had to do without: ``database``, ``cache``."""
+
+    @property
+    def status(self) -> int:
+        return 500 if self.response is None else self.response.status_code
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the address, such as ``recommend-for-products``."""
+        match = self.request.resolver_match
+        return (match.url_name if match is not None else None) or ""
+
+    @property
+    def question(self) -> RecommendRequest | None:
+        return getattr(self.response, "question", None)
+
+    @property
+    def answer(self) -> Answer | None:
+        return getattr(self.response, "answer", None)
+
+    @property
+    def key(self) -> KeyEntry | None:
+        """The key that the request came with, where one was looked at and found good."""
+        return getattr(self.request, "reco_key", None)
+
+
+class AnswerResponse(HttpResponse):
+    """An answer of the recommender on the wire; it knows what was asked and what was found."""
+
+    def __init__(self, question: RecommendRequest, answer: Answer) -> None:
+        super().__init__(answer.body, content_type="application/json")
+        self.question = question
+        self.answer = answer
+
+
+def observed(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the requests of a view an id, and tell of them when they are answered."""
+
+    @functools.wraps(view)
+    def with_id(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        started = time.perf_counter()
+        request_id = request_id_of(request)
+        token = current_request_id.set(request_id)
+        response = None
+        try:
+            response = view(request, *args, **kwargs)
+            response.headers[REQUEST_ID_HEADER] = request_id
+            if away := outages().names:
+                response.headers[DEGRADED_HEADER] = ", ".join(away)
+            return response
+        finally:
+            # receivers is empty as long as nobody has connected: nothing is made up for nobody
+            if request_answered.receivers or logger.isEnabledFor(logging.INFO):
+                _tell(request, response, time.perf_counter() - started)
+            current_request_id.reset(token)
+
+    return with_id
+
+
+def request_id_of(request: HttpRequest) -> str:
+    """Return the id of a request: what it brings along, if that is well-formed, or a new one.
+
+    It stays with the request, for what is logged of it later.
+    """
+    given: str | None = getattr(request, "reco_request_id", None)
+    if given is None:
+        given = request.META.get("HTTP_X_REQUEST_ID")
+        if given is None or not _WELL_FORMED.fullmatch(given):
+            given = os.urandom(8).hex()
+        request.reco_request_id = given  # type: ignore[attr-defined]
+    return given
+
+
+def _tell(request: HttpRequest, response: HttpResponse | None, seconds: float) -> None:
+    exchange = Exchange(
+        request=request, response=response, seconds=seconds, degraded=outages().names
+    )
+    request_answered.send_robust(sender=Exchange, exchange=exchange)
+    if exchange.status >= 500:
+        logger.error(*_line(exchange), extra=_facts(exchange), exc_info=response is None)
+    else:
+        logger.info(*_line(exchange), extra=_facts(exchange))
+
+
+def _line(exchange: Exchange) -> tuple[str, str | None, str, int, float]:
+    request = exchange.request
+    return (
+        "%s %s %d %.1f ms",
+        request.method,
+        request.path,  # without the query, which may hold a key
+        exchange.status,
+        exchange.seconds * 1000,
+    )
+
+
+def _facts(exchange: Exchange) -> dict[str, Any]:
+    """Return what a log record says beyond its line; no shopper, session, key or address."""
+    facts: dict[str, Any] = {
+        "endpoint": exchange.endpoint,
+        "method": exchange.request.method,
+        "status": exchange.status,
+        "milliseconds": round(exchange.seconds * 1000, 3),
+    }
+    if exchange.key is not None:
+        facts["key_name"] = exchange.key.name
+    if exchange.degraded:
+        facts["degraded"] = list(exchange.degraded)
+    if (question := exchange.question) is not None:
+        facts |= {"tenant": question.tenant, "market": question.market, "type": question.type}
+    if (answer := exchange.answer) is not None:
+        facts |= {"displays": len(answer.product_ids), "sources": dict(Counter(answer.sources))}
+        if answer.error is not None:
+            facts["error"] = answer.error
+    return facts
