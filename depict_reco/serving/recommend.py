@@ -55,6 +55,7 @@ def recommend(request: RecommendRequest) -> Answer:
         body=b'{"displays":' + displays + b"}",
         product_ids=tuple(product.product_id for product in products),
         sources=tuple(sources),
+        wanted=min(request.limit or entry.default_limit, MAX_LIMIT),
     )
 
 

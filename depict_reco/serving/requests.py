@@ -48,4 +48,6 @@ class Answer:
     """What is recommended, best first."""
     sources: tuple[str, ...] = ()
     """Per product, the source that put it there."""
+    wanted: int = 0
+    """How many products were to be named."""
     error: str | None = None
