@@ -65,10 +65,12 @@ def purchases_of(
     *,
     returned: NDArray[np.bool_],
     kept: NDArray[np.bool_],
+    settled: NDArray[np.bool_],
 ) -> Purchases:
     """Gather the purchases of interactions, without what came back.
 
-    A return takes back the same shopper's last purchase of the product before it.
+    A return takes back the same shopper's last purchase of the product before it, unless that is
+    known to stand.
 
     Parameters
     ----------
@@ -78,13 +80,15 @@ def purchases_of(
         (n,): whether it is a return.
     kept
         (n,): whether it is a purchase or a return.
+    settled
+        (n,): whether it is a purchase that stands whatever came back after it.
     """
     known = np.flatnonzero(kept & (shoppers >= 0))
     order = known[np.lexsort((known, items[known], shoppers[known]))]
     owner, item, back = shoppers[order], items[order], returned[order]
     same = (owner[1:] == owner[:-1]) & (item[1:] == item[:-1])
     undone = np.append(same & back[1:], np.zeros(min(1, len(order)), dtype=bool))
-    stays = ~back & ~undone
+    stays = ~back & (~undone | settled[order])
     owner, item, day = owner[stays], item[stays], np.floor(days[order][stays])
     order = np.lexsort((item, day, owner))
     owner, item, day = owner[order], item[order], day[order]

@@ -101,6 +101,8 @@ class RepeatModel:
             interactions.times / DAY,
             returned=interactions.actions == Action.RETURN,
             kept=interactions.actions >= Action.PURCHASE,
+            # who read the events has compared pieces, and took out of its order what came back
+            settled=interactions.baskets >= 0,
         )
         model = cls._counted(bought, interactions.n_items)
         if not len(bought):

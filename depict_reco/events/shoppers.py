@@ -33,6 +33,7 @@ class ShopperEvent:
     sku: str
     type: str
     time: datetime
+    quantity: int
 
 
 def recent_product_events(
@@ -59,7 +60,8 @@ def recent_product_events(
         parameters += [market_pk, name, purchases]
     newest = RawSQL(" UNION ALL ".join(probes), parameters)  # noqa: S611 - no value is in it
     events = Event.objects.filter(pk__in=newest).order_by("-time", "-pk")[: limit + purchases]
-    return [ShopperEvent(*row) for row in events.values_list("product_id", "sku", "type", "time")]
+    rows = events.values_list("product_id", "sku", "type", "time", "quantity")
+    return [ShopperEvent(*row) for row in rows]
 
 
 @cache

@@ -18,8 +18,9 @@ def bought_by(
 ) -> tuple[tuple[int, float], ...]:
     """Return code and days ago of each purchase among a shopper's events, newest first.
 
-    A return takes back the last purchase of the product before it. Days are counted back from
-    the time that it is in the shop's data: years ago, where only an old history was imported.
+    A return takes back the last purchase of the product before it, if all of that came back. Days
+    are counted back from the time that it is in the shop's data: years ago, where only an old
+    history was imported.
     """
     if snapshot.artifact is None or not events:
         return ()
@@ -36,9 +37,12 @@ def bought_by(
         if code is None:
             continue
         if event.type == EventType.RETURN:
-            returned[code] = returned.get(code, 0) + 1
-        elif returned.get(code):
-            returned[code] -= 1
-        else:
+            returned[code] = returned.get(code, 0) + max(abs(event.quantity), 1)
+            continue
+        pieces = max(event.quantity, 1)
+        taken = min(returned.get(code, 0), pieces)
+        if taken:
+            returned[code] -= taken
+        if taken < pieces:
             bought.append((code, (now - event.time.timestamp()) / _DAY))
     return tuple(bought)

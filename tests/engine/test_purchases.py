@@ -7,8 +7,8 @@ from depict_reco.engine.interactions import Action
 from depict_reco.engine.purchases import purchases_of
 
 
-def bought(rows):
-    """Gather rows of (shopper, item, day, action)."""
+def bought(rows, *, settled=()):
+    """Gather rows of (shopper, item, day, action), some of which are known to stand."""
     columns = np.array(rows, dtype=np.float64).reshape(-1, 4)
     actions = columns[:, 3]
     return purchases_of(
@@ -17,6 +17,7 @@ def bought(rows):
         columns[:, 2],
         returned=actions == Action.RETURN,
         kept=actions >= Action.PURCHASE,
+        settled=np.isin(np.arange(len(columns)), settled),
     )
 
 
@@ -47,6 +48,12 @@ def test_a_return_takes_back_the_last_purchase_before_it():
          (0, 1, 9, BUY), (1, 3, 9, BACK)]
     )  # fmt: skip
     assert listed(found) == [(0, 1, 1.0), (0, 2, 5.0), (0, 1, 9.0), (1, 1, 5.0)]
+
+
+def test_a_return_of_a_part_takes_nothing_back():
+    rows = [(0, 1, 1, BUY), (0, 1, 6, BACK)]
+    assert listed(bought(rows)) == []
+    assert listed(bought(rows, settled=[0])) == [(0, 1, 1.0)]
 
 
 def test_nothing_bought():

@@ -46,8 +46,8 @@ def names(market: Market, *ids: str, limit: int = 50) -> str:
 
 def test_events_come_newest_first_with_all_that_serving_needs(history):
     assert recent_product_events(history.pk, ("s1",), 2) == [
-        ShopperEvent("", "d", "add_to_cart", START + timedelta(seconds=3)),
-        ShopperEvent("c", "c-red", "purchase", START + timedelta(seconds=2)),
+        ShopperEvent("", "d", "add_to_cart", START + timedelta(seconds=3), 1),
+        ShopperEvent("c", "c-red", "purchase", START + timedelta(seconds=2), 1),
     ]
 
 

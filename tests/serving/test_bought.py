@@ -132,8 +132,8 @@ def test_a_type_may_ask_in_a_chain_of_its_own(grocer):
 # The days that a purchase is ago
 
 
-def event(name, type_, time):
-    return ShopperEvent(name, "", type_, time)
+def event(name, type_, time, quantity=1):
+    return ShopperEvent(name, "", type_, time, quantity)
 
 
 @pytest.fixture
@@ -185,6 +185,16 @@ def test_a_return_takes_back_the_last_purchase_before_it(snapshot):
     )
 
     assert [(name, round(age)) for name, age in found] == [("puzzle-1", 0), ("puzzle-1", 4)]
+
+
+def test_a_return_of_a_part_takes_nothing_back(snapshot):
+    newest = Event.objects.order_by("-time").first().time
+    back = event("puzzle-1", "return", newest, 3)
+
+    assert bought(snapshot, back, event("puzzle-1", "purchase", newest, 3)) == []
+    assert len(bought(snapshot, back, event("puzzle-1", "purchase", newest, 4))) == 1
+    both = [event("puzzle-1", "purchase", newest, 2)] * 2
+    assert len(bought(snapshot, back, *both)) == 1
 
 
 def test_without_a_model_nothing_is_known(shop):
