@@ -29,6 +29,9 @@ _PER_PROCESS_CACHES = {
     "django.core.cache.backends.locmem.LocMemCache",
 }
 _RANGES: dict[str, tuple[float, float]] = {
+    "TRAINING_MEMORY_MB": (0, float("inf")),
+    "TUNING_SHARE": (0, 0.9),
+    "GATE_TOLERANCE": (0, 1),
     "REFRESH_SECONDS": (0, float("inf")),
     "HISTORY_LENGTH": (0, float("inf")),
     "TRUSTED_PROXIES": (0, float("inf")),

@@ -93,6 +93,15 @@ class Settings:
     TRAINING_WINDOW_DAYS: int = 540
     """Days of events, back from the newest, that a training reads."""
 
+    TRAINING_MEMORY_MB: int = 0
+    """Megabytes that a training may take. 0: what the machine and its control groups have left."""
+
+    TUNING_SHARE: float = 0.2
+    """Share of a training's time that goes into tuning, where that is more than a minute."""
+
+    GATE_TOLERANCE: float = 0.1
+    """How much worse than the served model a new one may be, as a share of HR@20 and MRR@20."""
+
     API_AUTHENTICATION_CLASSES: tuple[str, ...] = (
         "depict_reco.api.authentication.QueryKeyAuthentication",
         "depict_reco.api.authentication.HeaderKeyAuthentication",

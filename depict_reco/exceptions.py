@@ -34,6 +34,10 @@ class TrainingRunningError(TrainingError):
     """Another training of this market is running."""
 
 
+class TrainingMemoryError(TrainingError):
+    """The training needs more memory than there is."""
+
+
 class ArtifactError(DepictRecoError):
     """The artifact cannot be used."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db import Error as DatabaseFailure
 from django.db import transaction
 
+from depict_reco.artifacts.gate import Gate
 from depict_reco.artifacts.publish import prune as prune_artifacts
 from depict_reco.artifacts.publish import publish as publish_artifact
 from depict_reco.artifacts.publish import roll_back as roll_back_artifact  # noqa: F401
@@ -24,7 +25,8 @@ from depict_reco.serving.defaults import add_default_types
 from depict_reco.signals import training_finished
 from depict_reco.tenants.models import Market, Tenant
 from depict_reco.training.models import TrainingRun
-from depict_reco.training.trainer import Progress, finish_run, heartbeat, start_run, train
+from depict_reco.training.pace import Pace, Phase, Progress
+from depict_reco.training.trainer import finish_run, heartbeat, start_run, train
 
 logger = logging.getLogger(__name__)
 
@@ -117,9 +119,16 @@ def _settle_market(tenant: Tenant, plan: MarketPlan) -> str:
 
 
 def train_market(
-    market: Market, *, publish: bool = True, progress: Progress = lambda stage, share: None
+    market: Market,
+    *,
+    publish: bool = True,
+    force: bool = False,
+    progress: Progress = lambda stage, share: None,
 ) -> TrainingRun:
     """Train a market's model and, unless told otherwise, serve it from then on.
+
+    A model that is clearly worse than the served one is kept, but not served, and the run says
+    so; ``force`` serves it all the same.
 
     Whatever goes wrong - a full disk, a signal, a broken database - the artifact that was served
     before stays, and the run says what happened. Raises TrainingRunningError when another
@@ -127,20 +136,24 @@ def train_market(
     """
     run = start_run(market)
     try:
-        note = heartbeat(run, progress)
-        trained = train(market, progress=note)
-        note("writing the artifact", 1.0)
+        pace, gate = Pace(progress=heartbeat(run, progress)), Gate(market)
+        trained = train(market, pace=pace, examine=gate)
+        pace.enter(Phase.WRITING)
         artifact = store_model(market, trained, run=run)
+        worse = gate.verdict.worse
+        publish = publish and (force or not worse)
         if publish:
-            note("publishing", 1.0)
+            pace.enter(Phase.PUBLISHING)
             publish_artifact(artifact)
+        pace.finish()
     except BaseException as error:
         _note_failure(run, error)
         raise
     finish_run(
         run,
         TrainingRun.Status.PUBLISHED if publish else TrainingRun.Status.SUCCEEDED,
-        message=f"Artifact {artifact.version}",
+        message=f"Artifact {artifact.version}" + (f", {worse}" if worse else ""),
+        durations=pace.durations,
         stage="",
         events=trained.n_events,
         products=len(trained.item_ids),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,20 @@ from django.core.files.storage import FileSystemStorage
 from django.db import OperationalError, connection
 
 from depict_reco import tasks
+from depict_reco.artifacts import gate, store
 from depict_reco.artifacts import publish as publishing
-from depict_reco.artifacts import store
-from depict_reco.exceptions import ArtifactBrokenError, TrainingError, TrainingRunningError
+from depict_reco.engine.model import Weights
+from depict_reco.exceptions import (
+    ArtifactBrokenError,
+    TrainingError,
+    TrainingMemoryError,
+    TrainingRunningError,
+)
 from depict_reco.models import Artifact, CurrentArtifact, Product, TrainingRun
 from depict_reco.signals import training_finished
 from depict_reco.tasks import train_market
-from depict_reco.training import trainer
+from depict_reco.training import memory, trainer
+from depict_reco.training.pace import Phase
 from tests.serving.asking import ask
 from tests.shop import make_shop
 
@@ -78,6 +86,98 @@ def test_a_training_can_be_kept_for_later(busy_shop):
     assert run.status == Status.SUCCEEDED
     assert served() is None
     assert Artifact.objects.get().training_run == run
+
+
+def forget_everything(monkeypatch):
+    """Let trainings end up with a model that has no answers to what was held out."""
+    monkeypatch.setattr(gate, "LEAST_QUESTIONS", 2)
+    nothing = {
+        entry.name: (0.0,) * len(getattr(Weights(), entry.name)) for entry in fields(Weights)
+    }
+    monkeypatch.setattr(trainer, "tuned_weights", lambda *a, **kw: Weights(**nothing))
+
+
+def test_a_model_that_is_worse_than_the_served_one_is_kept_and_not_served(
+    trained_shop, monkeypatch
+):
+    before = served()
+    forget_everything(monkeypatch)
+
+    run = train_market(trained_shop)
+
+    assert (run.status, served()) == (Status.SUCCEEDED, before)
+    artifact = run.artifacts.get()
+    assert run.message.startswith(
+        f"Artifact {artifact.version}, worse than {before.version}: next: MRR@20 0.0"
+    )
+    assert " of the served one; basket: MRR@20 0.0" in run.message
+    # a person may know better
+    publishing.publish(artifact)
+    assert served() == artifact
+
+
+def test_a_worse_model_is_served_on_demand(trained_shop, monkeypatch):
+    forget_everything(monkeypatch)
+
+    run = train_market(trained_shop, force=True)
+
+    assert run.status == Status.PUBLISHED
+    assert served().training_run == run
+    assert ", worse than " in run.message
+
+
+def test_a_model_as_good_as_the_served_one_is_served(trained_shop, monkeypatch):
+    monkeypatch.setattr(gate, "LEAST_QUESTIONS", 2)
+
+    run = train_market(trained_shop)
+
+    assert (run.status, run.message) == (Status.PUBLISHED, f"Artifact {served().version}")
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_read(busy_shop, monkeypatch):
+    monkeypatch.setattr(memory, "available_mb", lambda: 100)
+    monkeypatch.setattr(trainer, "read_dataset", None)
+
+    with pytest.raises(TrainingMemoryError, match="100 MB are available"):
+        train_market(busy_shop)
+
+    run = TrainingRun.objects.get()
+    assert run.status == Status.FAILED
+    assert run.message.startswith("TrainingMemoryError: The training of acme/se needs about ")
+
+
+def test_a_run_keeps_how_long_its_phases_took(busy_shop):
+    run = train_market(busy_shop)
+
+    run.refresh_from_db()
+    assert list(run.durations) == [str(phase) for phase in Phase]
+    assert all(seconds >= 0.0 for seconds in run.durations.values())
+    span = (run.finished_at - run.started_at).total_seconds()
+    assert 0.5 * span < sum(run.durations.values()) < span + 0.1
+
+
+def test_the_second_training_goes_by_the_first(busy_shop, monkeypatch):
+    slow = {"reading events": 600.0, "fitting": 600.0}
+    TrainingRun.objects.create(
+        market=busy_shop, status=Status.PUBLISHED, events=busy_shop.events.count(), durations=slow
+    )
+    stages = []
+
+    train_market(busy_shop, progress=lambda stage, share: stages.append(stage))
+
+    assert stages[0] == "reading products, about 20 min left"
+    assert stages[1] == "reading events, about 20 min left"
+    assert stages[-1] == "publishing"
+
+
+def test_the_manifest_says_what_tuning_did(busy_shop):
+    train_market(busy_shop)
+
+    manifest = served().manifest
+    assert manifest["tuning"].keys() == {"questions", "seconds", "allowed"}
+    assert manifest["tuning"]["questions"] == trainer.MOST_QUESTIONS
+    assert manifest["tuning"]["allowed"] >= manifest["tuning"]["seconds"] >= 0.0
+    assert manifest["runaway_events"] == 0
 
 
 def test_old_versions_are_cleared_out(shop, settings):

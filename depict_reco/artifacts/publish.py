@@ -137,7 +137,9 @@ def _manifest(market: Market, version: str, now: datetime, trained: TrainedModel
         "products": len(trained.item_ids),
         "events": trained.n_events,
         "unknown_products": trained.n_unknown,
+        "runaway_events": trained.n_runaway,
         "window": [stamp.isoformat() for stamp in trained.window],
         "accuracy": trained.accuracy,
+        "tuning": trained.tuning,
         "model": trained.model.settings(),
     }

@@ -230,6 +230,7 @@ class Migration(migrations.Migration):
                 ('events', models.PositiveBigIntegerField(default=0, verbose_name='events')),
                 ('products', models.PositiveBigIntegerField(default=0, verbose_name='products')),
                 ('metrics', models.JSONField(default=dict, verbose_name='measured accuracy')),
+                ('durations', models.JSONField(blank=True, default=dict, help_text='Seconds per phase.', verbose_name='durations')),
                 ('message', models.TextField(blank=True, verbose_name='message')),
                 ('market', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='training_runs', to='depict_reco.market', verbose_name='market')),
             ],

@@ -37,6 +37,17 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The events that a training reads."""
+
+    events: QuerySet[Event]
+    """Oldest first."""
+    newest: datetime | None
+    """The time of the newest event of the market; None without events."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """What a training learns from."""
 
@@ -90,30 +101,25 @@ def read_items(market: Market) -> Items:
     return Items(ids=list(ids), texts=texts, by_product_id=by_product_id, by_sku=by_sku)
 
 
-def read_dataset(
-    market: Market, *, window_days: int, progress: Callable[[int, int], None]
-) -> Dataset:
-    """Read the newest ``window_days`` days of a market, back from its newest event.
+def read_dataset(window: Window, *, items: Items, progress: Callable[[int, int], None]) -> Dataset:
+    """Read the events of a window.
 
     ``progress`` is called with the number of events read and of all there are to read.
     """
-    items = read_items(market)
-    wanted, newest = events_of_window(market, window_days=window_days)
     reader = HistoryReader(items.by_name(), n_items=len(items.ids))
-    total = wanted.count()
-    done = 0
-    rows = wanted.values_list(*COLUMNS).iterator(chunk_size=_CHUNK)
+    done, newest = 0, window.newest
+    rows = window.events.values_list(*COLUMNS).iterator(chunk_size=_CHUNK)
     while block := list(islice(rows, _CHUNK)):
-        progress(done, total)
+        progress(done, window.count)
         reader.add(block)
         done += len(block)
-    progress(total, total)
+    progress(window.count, window.count)
     history = reader.history()
     interactions = history.interactions
-    window = None
+    span = None
     if len(interactions) and newest is not None:
         first, last = interactions.times[0], interactions.times[-1]
-        window = (
+        span = (
             datetime.fromtimestamp(first, tz=newest.tzinfo),
             datetime.fromtimestamp(last, tz=newest.tzinfo),
         )
@@ -122,18 +128,17 @@ def read_dataset(
         interactions=interactions,
         n_unknown=history.n_unknown,
         n_runaway=history.n_runaway,
-        window=window,
+        window=span,
     )
 
 
-def events_of_window(
-    market: Market, *, window_days: int
-) -> tuple[QuerySet[Event], datetime | None]:
-    """Return the events that a training reads, oldest first, and the time of the newest of all."""
+def open_window(market: Market, *, days: int) -> Window:
+    """Return the events of the newest ``days`` days of a market, back from its newest event."""
     events = Event.objects.filter(market=market)
     newest = events.order_by("-time").values_list("time", flat=True).first()
-    start = newest - timedelta(days=window_days) if newest else None
-    return events.in_window(start).filter(type__in=list(ACTIONS)), newest
+    start = newest - timedelta(days=days) if newest else None
+    wanted = events.in_window(start).filter(type__in=list(ACTIONS))
+    return Window(events=wanted, newest=newest, count=wanted.count())
 
 
 def _categories(market: Market) -> tuple[dict[int, str], dict[int, list[int]]]:

@@ -17,8 +17,8 @@ from depict_reco.engine.model import FitOptions, ShopModel
 from depict_reco.engine.sparse import Scored, without
 from depict_reco.exceptions import TrainingError
 from depict_reco.tenants.models import Market
-from depict_reco.training.dataset import read_dataset
-from depict_reco.training.trainer import Progress
+from depict_reco.training.dataset import open_window, read_dataset, read_items
+from depict_reco.training.pace import Progress
 
 
 def evaluate(
@@ -33,7 +33,8 @@ def evaluate(
     def reading(done: int, total: int) -> None:
         progress("reading events", 0.5 * done / total if total else 0.0)
 
-    dataset = read_dataset(market, window_days=settings.TRAINING_WINDOW_DAYS, progress=reading)
+    window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
+    dataset = read_dataset(window, items=read_items(market), progress=reading)
     split = split_by_time(dataset.interactions)
     if split is None:
         raise TrainingError(

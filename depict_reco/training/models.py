@@ -19,6 +19,10 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
             heartbeat_at__gt=timezone.now() - TrainingRun.SILENCE,
         )
 
+    def ended_well(self) -> TrainingRunQuerySet:
+        """Runs that came to their end, published or not."""
+        return self.filter(status__in=[TrainingRun.Status.PUBLISHED, TrainingRun.Status.SUCCEEDED])
+
     def dead(self) -> TrainingRunQuerySet:
         """Runs that say they are running, and have given no sign of life for long."""
         return self.filter(
@@ -53,6 +57,9 @@ class TrainingRun(models.Model):
     events = models.PositiveBigIntegerField(_("events"), default=0)
     products = models.PositiveBigIntegerField(_("products"), default=0)
     metrics = models.JSONField(_("measured accuracy"), default=dict)
+    durations = models.JSONField(
+        _("durations"), default=dict, blank=True, help_text=_("Seconds per phase.")
+    )
     message = models.TextField(_("message"), blank=True)
 
     objects = TrainingRunQuerySet.as_manager()

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +16,39 @@ from django.utils import timezone
 
 from depict_reco.conf import settings
 from depict_reco.engine.content import ContentModel
-from depict_reco.engine.holdout import accuracy, split_by_time, tuned_options, tuned_weights
+from depict_reco.engine.holdout import Split, accuracy, split_by_time, tuned_options, tuned_weights
 from depict_reco.engine.model import FitOptions, ShopModel, Weights
 from depict_reco.exceptions import TrainingError, TrainingRunningError
 from depict_reco.tenants.models import Market
-from depict_reco.training.dataset import Dataset, read_dataset
+from depict_reco.training.dataset import Dataset, open_window, read_dataset, read_items
+from depict_reco.training.memory import require_memory
 from depict_reco.training.models import TrainingRun
+from depict_reco.training.pace import Pace, Phase, Progress, expectation, last_run
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[str, float], None]
-"""Called with the stage's name and the share of the whole training that is done (0 to 1)."""
-
 HEARTBEAT_SECONDS = 2.0
+
+MOST_QUESTIONS = 2000
+"""Held-out questions of each kind that tuning asks, where its share of the time allows."""
+LEAST_QUESTIONS = 250
+LEAST_TUNING_SECONDS = 60.0
+"""Tuning may take so long whatever its share of the training is."""
+_PILOT_QUESTIONS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A model fitted without the newest events, and those, to ask it about."""
+
+    model: ShopModel
+    split: Split
+    item_ids: list[str]
+    accuracy: dict[str, Any]
+
+
+Examine = Callable[[Trial], None]
+"""Called with the trial of a training, to hold it against other models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +61,9 @@ class TrainedModel:
     n_events: int
     n_unknown: int
     window: tuple[datetime, ...]
+    n_runaway: int = 0
+    tuning: dict[str, Any] = field(default_factory=dict)
+    """What tuning asked and how long it took."""
 
 
 def start_run(market: Market) -> TrainingRun:
@@ -109,63 +132,121 @@ def sign_of_life(run: TrainingRun) -> bool:
         return True
 
 
-def train(market: Market, *, progress: Progress = lambda stage, share: None) -> TrainedModel:
-    """Train on the market's window; raises TrainingError when there is nothing to train on.
+def train(
+    market: Market, *, pace: Pace | None = None, examine: Examine = lambda trial: None
+) -> TrainedModel:
+    """Train on the market's window.
 
-    Progress gives reading 40 %, the fit for measuring 20 %, tuning and measuring 15 %, and the
-    final fit the rest.
+    Raises TrainingError when there is nothing to train on, and its TrainingMemoryError, before
+    anything is read, when there is too little memory for it.
     """
-
-    def reading(done: int, total: int) -> None:
-        progress("reading events", 0.4 * done / total if total else 0.0)
-
-    dataset = read_dataset(market, window_days=settings.TRAINING_WINDOW_DAYS, progress=reading)
-    if not dataset.items.ids:
-        raise TrainingError(
-            f"{market} has no products. Import its product feed first: "
-            f"reco_import_feed {market.tenant.slug} {market.slug} SOURCE"
-        )
-    progress("content", 0.4)
+    pace = pace or Pace()
+    dataset = _read(market, pace)
+    pace.enter(Phase.CONTENT)
     content = ContentModel.fit(dataset.items.texts)
-    options, weights, measured = _tune_and_measure(dataset, content, progress)
+    dataset.items.texts.clear()  # they are large, and of no more use
+    options, weights, measured, tuning = _tune_and_measure(dataset, content, pace, examine)
+    pace.enter(Phase.FITTING)
     model = ShopModel.fit(
         dataset.interactions,
         (),
         options=options,
         weights=weights,
         content=content,
-        progress=lambda stage, share: progress(stage, 0.75 + 0.25 * share),
+        progress=lambda stage, share: pace.note(share, detail=stage),
     )
+    pace.finish()
     return TrainedModel(
         model=model,
         item_ids=dataset.items.ids,
         accuracy=measured,
         n_events=len(dataset.interactions),
         n_unknown=dataset.n_unknown,
+        n_runaway=dataset.n_runaway,
         window=dataset.window or (),
+        tuning=tuning,
+    )
+
+
+def _read(market: Market, pace: Pace) -> Dataset:
+    """Read what there is to learn from, unless there is nothing or too much of it."""
+    products = market.products.count()
+    if not products:
+        raise TrainingError(
+            f"{market} has no products. Import its product feed first: "
+            f"reco_import_feed {market.tenant.slug} {market.slug} SOURCE"
+        )
+    window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
+    require_memory(market, events=window.count, products=products)
+    pace.expected = expectation(events=window.count, products=products, last=last_run(market))
+    pace.enter(Phase.READING_PRODUCTS)
+    items = read_items(market)
+    pace.enter(Phase.READING_EVENTS)
+    return read_dataset(
+        window,
+        items=items,
+        progress=lambda done, total: pace.note(done / total if total else 1.0),
     )
 
 
 def _tune_and_measure(
-    dataset: Dataset, content: ContentModel, progress: Progress
-) -> tuple[FitOptions, Weights, dict[str, Any]]:
+    dataset: Dataset, content: ContentModel, pace: Pace, examine: Examine
+) -> tuple[FitOptions, Weights, dict[str, Any], dict[str, Any]]:
     """Return the options and weights to train with, and the accuracy that they can be held to.
 
     The accuracy is that of weights learned without the sessions and baskets it is measured on.
+    The last are the facts of the tuning, for the manifest.
     """
     split = split_by_time(dataset.interactions)
     if split is None:
-        return FitOptions(), Weights(), {}
-    progress("trial: linear model", 0.42)
+        return FitOptions(), Weights(), {}, {}
+    pace.enter(Phase.OPTIONS)
     options = tuned_options(FitOptions(), split)
+    pace.enter(Phase.TRIAL)
     trial = ShopModel.fit(
         split.train,
         (),
         options=options,
         content=content,
-        progress=lambda stage, share: progress(f"trial: {stage}", 0.45 + 0.15 * share),
+        progress=lambda stage, share: pace.note(share, detail=stage),
     )
-    progress("measuring", 0.6)
-    measured = accuracy(replace(trial, weights=tuned_weights(trial, split, limit=1000)), split)
-    progress("tuning", 0.68)
-    return options, tuned_weights(trial, split, everything=True), measured
+    pace.enter(Phase.TUNING)
+    seconds = tuning_seconds(pace)
+    limit = _affordable(trial, split, seconds)
+    half = tuned_weights(trial, split, limit=limit // 2)
+    weights = tuned_weights(trial, split, everything=True, limit=limit)
+    pace.enter(Phase.MEASURING)
+    trial = replace(trial, weights=half)
+    measured = accuracy(trial, split)
+    pace.enter(Phase.COMPARING)
+    examine(Trial(model=trial, split=split, item_ids=dataset.items.ids, accuracy=measured))
+    spent = pace.durations[Phase.OPTIONS] + pace.durations[Phase.TUNING]
+    tuning = {"questions": limit, "seconds": round(spent, 1), "allowed": round(seconds, 1)}
+    return options, weights, measured, tuning
+
+
+def tuning_seconds(pace: Pace) -> float:
+    """Return how long the search for weights may take, once the trial is fitted.
+
+    TUNING_SHARE of the whole, with the final fit expected to take as long as the trial did, less
+    what the choice of options has taken of it.
+    """
+    options, trial = pace.durations.get(Phase.OPTIONS, 0.0), pace.durations.get(Phase.TRIAL, 0.0)
+    share = settings.TUNING_SHARE
+    rest = pace.spent() - options + trial
+    return max(share / (1.0 - share) * rest - options, LEAST_TUNING_SECONDS)
+
+
+def _affordable(trial: ShopModel, split: Split, seconds: float) -> int:
+    """Return how many questions of each kind can be asked in so many seconds, by asking a few.
+
+    The answer is one of a few round numbers, so that two trainings of the same data agree.
+    """
+    start = time.perf_counter()
+    tuned_weights(trial, split, everything=True, limit=_PILOT_QUESTIONS)
+    # asked twice: of half the questions to measure, of all of them to keep
+    each = 1.5 * (time.perf_counter() - start) / _PILOT_QUESTIONS
+    limit = MOST_QUESTIONS
+    while limit > LEAST_QUESTIONS and limit * each > seconds:
+        limit //= 2
+    return limit

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from depict_reco.artifacts.gate import Gate, Verdict
 from depict_reco.management.commands import reco_train
 from depict_reco.models import Artifact, CurrentArtifact, Market, Product, Tenant, TrainingRun
 from tests.shop import add_product
@@ -77,9 +78,31 @@ def test_the_report_is_json(busy_shop):
         "artifact": Artifact.objects.get().version,
         "products": 29,
         "events": run.events,
+        "message": run.message,
         "accuracy": run.metrics,
         "seconds": round((run.finished_at - run.started_at).total_seconds(), 1),
+        "durations": run.durations,
     }
+
+
+def test_a_worse_model_is_told_with_both_figures_and_what_to_do(busy_shop, monkeypatch):
+    train("acme", "se")
+    worse = Verdict(worse="worse than v1: next: HR@20 0.100 against 0.400")
+    monkeypatch.setattr(Gate, "__call__", lambda gate, trial: setattr(gate, "verdict", worse))
+
+    text, before = train("acme", "se"), CurrentArtifact.objects.get().artifact
+
+    newest = Artifact.objects.newest_first().first()
+    assert text.startswith("acme/se: succeeded, not published, 29 products")
+    assert text.endswith(
+        f"\nArtifact {newest.version}, worse than v1: next: HR@20 0.100 against 0.400. "
+        "Publish it all the same: --force.\n"
+    )
+    assert before != newest
+
+    text = train("acme", "se", "--force")
+    assert text.startswith("acme/se: published")
+    assert text.endswith("0.100 against 0.400.\n")
 
 
 @pytest.mark.parametrize("as_json", [True, False])

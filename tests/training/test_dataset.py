@@ -8,7 +8,7 @@ import pytest
 from depict_reco.engine.interactions import Action
 from depict_reco.models import Category, Event, Market, Product
 from depict_reco.training import dataset
-from depict_reco.training.dataset import read_dataset, read_items
+from depict_reco.training.dataset import open_window, read_dataset, read_items
 from tests.shop import START, add_event, add_events, add_product, make_shop
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,8 @@ def market(shop):
 
 
 def read(market, *, window_days=1000, progress=lambda done, total: None):
-    return read_dataset(market, window_days=window_days, progress=progress)
+    window = open_window(market, days=window_days)
+    return read_dataset(window, items=read_items(market), progress=progress)
 
 
 def at(minutes):
@@ -316,7 +317,7 @@ def test_progress_ends_with_everything(busy_shop):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_shop(busy_shop, django_assert_num_queries):
-    # categories, links, products; newest event, count, events
+    # newest event, count; categories, links, products; events
     with django_assert_num_queries(6):
         read(busy_shop)
 

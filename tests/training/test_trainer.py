@@ -12,7 +12,8 @@ from depict_reco.engine.model import ShopModel, Weights
 from depict_reco.exceptions import TrainingError, TrainingRunningError
 from depict_reco.models import Market, Product, TrainingRun
 from depict_reco.training import trainer
-from depict_reco.training.trainer import finish_run, heartbeat, start_run, train
+from depict_reco.training.pace import Pace
+from depict_reco.training.trainer import finish_run, heartbeat, start_run, train, tuning_seconds
 from tests.shop import add_event, add_product
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +131,7 @@ def test_progress_only_grows_from_0_to_1(fixture, request):
     steps = []
     train(
         request.getfixturevalue(fixture),
-        progress=lambda stage, share: steps.append((stage, share)),
+        pace=Pace(progress=lambda stage, share: steps.append((stage, share))),
     )
 
     shares = [share for _, share in steps]
@@ -148,6 +149,57 @@ def test_the_events_of_the_window_are_read(busy_shop, settings):
 
 def test_the_model_is_one_of_the_engine(busy_shop):
     assert isinstance(train(busy_shop).model, ShopModel)
+
+
+# The time of tuning
+
+
+@pytest.fixture
+def pace():
+    pace = Pace()
+    pace.durations = {"reading events": 500.0, "options": 30.0, "trial": 270.0}
+    return pace
+
+
+def test_tuning_gets_its_share_of_the_time(pace, settings):
+    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "TUNING_SHARE": 0.2}
+
+    # a quarter of reading, trial and a fit that takes as long, less what the options took
+    assert tuning_seconds(pace) == pytest.approx((500 + 270 + 270) / 4 - 30)
+
+
+def test_a_short_training_may_tune_for_a_minute(pace, settings):
+    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "TUNING_SHARE": 0.0}
+
+    assert tuning_seconds(pace) == 60.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "questions"), [(1e9, 2000), (301.0, 2000), (299.0, 1000), (80.0, 500), (1.0, 250)]
+)
+def test_as_many_questions_are_asked_as_the_time_allows(monkeypatch, seconds, questions):
+    """A hundred questions take ten seconds, and they are asked one and a half times."""
+    monkeypatch.setattr(trainer, "tuned_weights", lambda *a, **kw: None)
+    clock = iter([100.0, 110.0])
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: next(clock))
+
+    assert trainer._affordable(None, None, seconds) == questions
+
+
+def test_tuning_asks_no_more_than_that(busy_shop, monkeypatch):
+    asked = []
+
+    def tuned(model, split, *, everything=False, limit):
+        asked.append((everything, limit))
+        return Weights()
+
+    monkeypatch.setattr(trainer, "tuned_weights", tuned)
+    monkeypatch.setattr(trainer, "_affordable", lambda *a: 500)
+
+    trained = train(busy_shop)
+
+    assert asked == [(False, 250), (True, 500)]
+    assert trained.tuning["questions"] == 500
 
 
 # Runs

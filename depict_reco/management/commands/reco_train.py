@@ -27,6 +27,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-publish", action="store_true", help="Keep the model for later; do not serve it."
         )
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="Serve the model even if it is clearly worse than the one that is served.",
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON array.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,7 +45,12 @@ class Command(BaseCommand):
                     bar.update(round(share * 100) - bar.n)
 
                 try:
-                    run = train_market(market, publish=not options["no_publish"], progress=show)
+                    run = train_market(
+                        market,
+                        publish=not options["no_publish"],
+                        force=options["force"],
+                        progress=show,
+                    )
                 except Exception as error:
                     if options["traceback"]:
                         raise
@@ -60,11 +70,13 @@ def _report(run: TrainingRun) -> dict[str, Any]:
         "market": run.market.slug,
         "run": run.pk,
         "status": run.status,
-        "artifact": run.message.removeprefix("Artifact "),
+        "artifact": run.artifacts.get().version,
+        "message": run.message,
         "products": run.products,
         "events": run.events,
         "accuracy": run.metrics,
         "seconds": _seconds(run),
+        "durations": run.durations,
     }
 
 
@@ -78,7 +90,16 @@ def _summary(run: TrainingRun) -> str:
     return (
         f"{run.market}: {run.get_status_display()}, {run.products} products, {run.events} events, "
         f"{_seconds(run)} s. {measured or 'Too few sessions to measure accuracy.'}"
+        f"{_warning(run)}"
     )
+
+
+def _warning(run: TrainingRun) -> str:
+    """Return what to know of a model that is worse than the served one."""
+    if "," not in run.message:
+        return ""
+    advice = "" if run.status == run.Status.PUBLISHED else " Publish it all the same: --force."
+    return f"\n{run.message}.{advice}"
 
 
 def _seconds(run: TrainingRun) -> float:

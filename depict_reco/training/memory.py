@@ -1,0 +1,114 @@
+"""How much memory a training needs, how much there is, and a refusal where that does not fit.
+
+The need was measured (``make bench-training``, docs/training.md): the greatest memory of a whole
+training, less that of a process which has only loaded Django, over several sizes of shop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from depict_reco.conf import settings
+from depict_reco.exceptions import TrainingMemoryError
+from depict_reco.tenants.models import Market
+
+MB = 1 << 20
+
+FIXED_MB = 250
+"""The linear model of the most frequent items, and working space."""
+BYTES_PER_EVENT = 170
+BYTES_PER_PRODUCT = 11_000
+
+CGROUPS = Path("/sys/fs/cgroup")
+PROC = Path("/proc")
+
+
+def needed_mb(*, events: int, products: int) -> int:
+    """Return the megabytes that a training takes at its greatest, beside the process itself."""
+    return FIXED_MB + (events * BYTES_PER_EVENT + products * BYTES_PER_PRODUCT) // MB
+
+
+def available_mb() -> int | None:
+    """Return the megabytes that this process may still take; None where nothing says.
+
+    The setting TRAINING_MEMORY_MB, else the least of what the machine has left and what every
+    control group (of version 2 or 1) around this process leaves it.
+    """
+    if settings.TRAINING_MEMORY_MB:
+        return int(settings.TRAINING_MEMORY_MB)
+    found = [*_of_machine(), *_of_groups()]
+    return min(found) // MB if found else None
+
+
+def require_memory(market: Market, *, events: int, products: int) -> int:
+    """Return the megabytes that a training will need.
+
+    Raises TrainingMemoryError, with both figures and what to do, where there is less.
+    """
+    needed, available = needed_mb(events=events, products=products), available_mb()
+    if available is None or needed <= available:
+        return needed
+    window = settings.TRAINING_WINDOW_DAYS
+    fitting = (available - FIXED_MB) * MB - products * BYTES_PER_PRODUCT
+    days = int(window * fitting / (events * BYTES_PER_EVENT)) if events else 0
+    advice = (
+        f"Set TRAINING_WINDOW_DAYS to {days} or less (now {window}), or give it more memory."
+        if days >= 1
+        else "Give it more memory: the products alone need so much."
+    )
+    raise TrainingMemoryError(
+        f"The training of {market} needs about {needed:,} MB for {events:,} events and "
+        f"{products:,} products, and {available:,} MB are available. {advice} If the figure of "
+        "what is available is wrong, set TRAINING_MEMORY_MB."
+    )
+
+
+def _of_machine() -> Iterator[int]:
+    text = _read(PROC / "meminfo")
+    if found := re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE):
+        yield int(found.group(1)) * 1024
+
+
+def _of_groups() -> Iterator[int]:
+    """Yield what each control group around this process has left."""
+    for line in _read(PROC / "self" / "cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            root, limit, usage = CGROUPS, "memory.max", "memory.current"
+        elif "memory" in controllers.split(","):
+            root, limit, usage = (
+                CGROUPS / "memory",
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+            )
+        else:
+            continue
+        # inside a container the path may be that of the host: then only the root is there
+        group = root / path.strip("/")
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(root):
+                break
+            allowed, used = _number(folder / limit), _number(folder / usage)
+            if allowed is not None and used is not None:
+                yield max(0, allowed - used + _cache(folder / "memory.stat"))
+
+
+def _cache(stat: Path) -> int:
+    """Return the bytes of a group that hold copies of files, and are given up when needed."""
+    sizes = dict(line.split() for line in _read(stat).splitlines())
+    # version 1 tells what lies in the groups below in a line of its own
+    return int(sizes.get("total_inactive_file", sizes.get("inactive_file", 0)))
+
+
+def _number(file: Path) -> int | None:
+    text = _read(file).strip()
+    return int(text) if text.isdigit() else None  # "max" is no limit
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
