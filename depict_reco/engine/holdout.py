@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from depict_reco.engine.interactions import Groups, Interactions
 from depict_reco.engine.metrics import Tally
@@ -23,10 +24,13 @@ from depict_reco.engine.model import (
 )
 from depict_reco.engine.neighbours import basket_weights, fit_ease
 from depict_reco.engine.sparse import Ints, Scored, without
-from depict_reco.engine.tuning import Question, WeightSearch
+from depict_reco.engine.tuning import BlendSearch, Question
 
 MOST_PER_BASKET = 5
+FEWEST = 50
+"""Questions that are needed to learn anything from them."""
 REGULARISATIONS = (15.0, 50.0, 150.0, 500.0)
+DROPOUTS = (0.3, 1.0, 3.0)
 HALF_LIVES = (0.4, 0.2)
 TRIAL_ITEMS = 3000
 """Most frequent items that take part in choosing the options of the linear model."""
@@ -71,14 +75,22 @@ def split_by_time(interactions: Interactions, *, share: float = 0.1) -> Split | 
 
 def next_questions(sessions: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
     """Yield each position of each session, at most about ``limit`` of them, evenly spread."""
-    share = limit / max(len(sessions.items), 1)
-    at = 0
-    for row in range(len(sessions)):
-        items = sessions.row(row)
-        for position in range(1, len(items)):
-            at += 1
-            if _drawn(at, share) and items[position] not in items[:position]:
-                yield items[:position], int(items[position])
+    rows = range(len(sessions))
+    new = [(row, position) for row in rows for position in _new_positions(sessions.row(row))]
+    share = limit / max(len(new), 1)
+    for at, (row, position) in enumerate(new, start=1):
+        if _drawn(at, share):
+            items = sessions.row(row)
+            yield items[:position], int(items[position])
+
+
+def _new_positions(items: Ints) -> Iterator[int]:
+    """Yield the positions after the first at which an item stands for the first time."""
+    seen: set[int] = set()
+    for position, item in enumerate(items.tolist()):
+        if item not in seen and position:
+            yield position
+        seen.add(item)
 
 
 def basket_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
@@ -112,28 +124,32 @@ def tune(
     questions: Sequence[tuple[Ints, int]],
     parts_of: Callable[[Ints], list[Scored]],
     start: tuple[float, ...],
+    priors: NDArray[np.float32],
 ) -> tuple[float, ...]:
-    """Return the weights that answer these questions best; ``start`` if there are too few."""
-    if len(questions) < 50:
+    """Return the weights that answer these questions best; ``start`` if there are too few.
+
+    ``start`` has the weights of the parts, then those of the ``priors`` (n_priors, n_items).
+    """
+    if len(questions) < FEWEST:
         return start
-    search = WeightSearch(
+    search = BlendSearch(
         (
-            Question(parts=[part.scaled(1.0) for part in parts_of(query)], target=target)
+            Question(parts=[part.evidence() for part in parts_of(query)], target=target)
             for query, target in questions
         ),
-        n_parts=len(start),
+        n_parts=len(start) - len(priors),
+        priors=priors,
     )
-    weights, _ = search.best(start)
-    return tuple(weights)
+    return tuple(search.best(start))
 
 
-def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> FitOptions:
+def tuned_options(options: FitOptions, split: Split, *, limit: int = 1000) -> FitOptions:
     """Choose what the linear basket model depends on, by fitting it on ``split.train``.
 
     Asks the older half of the held-out baskets. Too few of them, and nothing changes.
     """
     questions = list(basket_questions(split.baskets.before(len(split.baskets) // 2), limit))
-    if len(questions) < 50:
+    if len(questions) < FEWEST:
         return options
     baskets = basket_groups(split.train)
 
@@ -143,6 +159,7 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> Fit
             baskets,
             count=trial.linear_neighbours,
             regularisation=trial.regularisation,
+            dropout=trial.dropout,
             max_items=min(trial.linear_items, TRIAL_ITEMS),
             weights=basket_weights(baskets, trial.half_life),
         )
@@ -151,15 +168,17 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 400) -> Fit
         )
         return measures["hr@10"] + measures["mrr@20"]
 
-    goals = {
-        trial: goal(trial)
-        for trial in (replace(options, regularisation=strength) for strength in REGULARISATIONS)
-    }
-    best = max(goals, key=goals.__getitem__)
-    goals |= {
-        trial: goal(trial) for trial in (replace(best, half_life=share) for share in HALF_LIVES)
-    }
-    return max(goals, key=goals.__getitem__)
+    best, reached = options, float("-inf")
+    steps: tuple[Callable[[FitOptions], list[FitOptions]], ...] = (
+        lambda base: [replace(base, regularisation=value) for value in REGULARISATIONS],
+        lambda base: [replace(base, dropout=value) for value in DROPOUTS],
+        lambda base: [replace(base, half_life=value) for value in HALF_LIVES],
+    )
+    for trials_from in steps:
+        for trial in trials_from(best):
+            if (here := goal(trial)) > reached:
+                best, reached = trial, here
+    return best
 
 
 def tuned_weights(
@@ -175,18 +194,26 @@ def tuned_weights(
         sessions, baskets, views = (
             groups.before(len(groups) // 2) for groups in (sessions, baskets, views)
         )
+    priors = model.popularity.priors
     return Weights(
         next_items=tune(
-            list(next_questions(sessions, limit)), model.next_parts, model.weights.next_items
+            list(next_questions(sessions, limit)),
+            model.next_parts,
+            model.weights.next_items,
+            priors,
         ),
         complements=tune(
-            list(basket_questions(baskets, limit)), model.basket_parts, model.weights.complements
+            list(basket_questions(baskets, limit)),
+            model.basket_parts,
+            model.weights.complements,
+            priors,
         ),
         substitutes=tune(
             # what was looked at next, beside one product and nothing else
             [(query[-1:], target) for query, target in next_questions(views, limit)],
             model.substitute_parts,
             model.weights.substitutes,
+            priors,
         ),
     )
 

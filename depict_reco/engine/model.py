@@ -4,8 +4,8 @@
 ``complements``  what goes with these products?           baskets
 ``substitutes``  what could be chosen instead of these?   content, views
 
-Each answer is a weighted sum of parts whose scores are scaled to a maximum of 1; the weights are
-learned from the shop's own newest sessions and baskets.
+Each answer blends parts: the evidence of each is weighed and added up, with what speaks for an item
+whatever is asked. The weights are learned from the shop's own newest sessions and baskets.
 """
 
 from __future__ import annotations
@@ -21,32 +21,38 @@ from depict_reco.engine.content import ContentModel, ProductText
 from depict_reco.engine.interactions import Action, Groups, Interactions, group
 from depict_reco.engine.neighbours import (
     Neighbours,
+    age_weights,
     basket_weights,
     fit_cooccurrence,
     fit_ease,
     fit_transitions,
     fit_two_steps,
+    transition_counts,
 )
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
-from depict_reco.engine.sparse import Ints, Scored, blend, without
+from depict_reco.engine.sparse import EMPTY, Ints, Scored, blend, without
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole that is done (0 to 1)."""
 
-NEXT_PARTS = ("sessions", "transitions", "latest", "together", "walks", "content")
+NEXT_PARTS = ("sessions", "transitions", "latest", "fresh", "together", "walks", "content")
 BASKET_PARTS = ("baskets", "linear", "sessions", "walks", "content")
-SUBSTITUTE_PARTS = ("content", "together", "transitions", "walks")
+SUBSTITUTE_PARTS = ("content", "views", "together", "transitions", "walks")
+
+
+LEAST = np.float32(-80.0)
+"""Logarithm of the least chance that is told from none: e to this power is still a float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """The weights of the parts of each question, in the order of the tuples above."""
+    """The weights of the parts of each question, as named above, then those of the PRIORS."""
 
-    next_items: tuple[float, ...] = (1.0, 0.5, 0.5, 0.3, 0.35, 0.1)
-    complements: tuple[float, ...] = (0.2, 1.0, 0.1, 0.0, 0.0)
-    substitutes: tuple[float, ...] = (1.0, 0.5, 0.2, 0.0)
+    next_items: tuple[float, ...] = (0.7, 0.2, 1.0, 1.0, 2.0, 2.0, 0.5, 1.5, -1.5)
+    complements: tuple[float, ...] = (1.5, 6.0, 0.5, 0.5, 0.3, 0.5, -0.5)
+    substitutes: tuple[float, ...] = (3.0, 3.0, 0.5, 0.3, 0.5, 0.5, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +62,15 @@ class FitOptions:
     neighbours: int = 150
     """Related items kept per item and model."""
     linear_items: int = 6000
-    """Most frequent items of the linear basket model; it needs 8 bytes times its square."""
+    """Most frequent items of the linear basket model; it needs 4 bytes times its square."""
     regularisation: float = 50.0
+    """Of the linear basket model; training tries several."""
+    dropout: float = 0.0
     """Of the linear basket model; training tries several."""
     half_life: float = 0.0
     """Baskets lose half their weight in the linear model per this share of the window; 0: none."""
+    fresh_half_life: float = 0.2
+    """Sessions lose half their weight in what is fresh per this share of the window."""
     linear_neighbours: int = 400
     """Items kept per item of the linear model, those that speak against it included."""
     sessions: SessionOptions = field(default_factory=SessionOptions)
@@ -79,7 +89,10 @@ class ShopModel:
     n_items: int
     sessions: SessionNeighbours
     transitions: Neighbours
+    latest: Neighbours
+    fresh: Neighbours
     together: Neighbours
+    views: Neighbours
     walks: Neighbours
     baskets: Neighbours
     linear: Neighbours
@@ -114,12 +127,16 @@ class ShopModel:
         count = options.neighbours
         index = SessionNeighbours.fit(sessions, options=options.sessions)
         progress("transitions", 0.45)
-        transitions = fit_transitions(sessions, count=count, backward=0.3)
-        progress("co-occurrence", 0.6)
+        steps = transition_counts(sessions)
+        transitions = fit_transitions(steps, count=count, backward=0.3)
+        walks = fit_two_steps(fit_transitions(steps, count=count, backward=1.0), count=count)
+        latest = fit_transitions(transition_counts(sessions, reach=1), count=count)
+        newer = age_weights(sessions, options.fresh_half_life)
+        steps = transition_counts(sessions, weights=newer)
+        fresh = fit_transitions(steps, count=count, backward=0.3)
+        progress("co-occurrence", 0.7)
         together = fit_cooccurrence(sessions, count=count)
-        progress("walks", 0.7)
-        undirected = fit_transitions(sessions, count=count, backward=1.0)
-        walks = fit_two_steps(undirected, count=count)
+        views = fit_cooccurrence(view_groups(interactions), count=count)
         progress("baskets", 0.8)
         in_baskets = fit_cooccurrence(baskets, count=count)
         progress("linear model", 0.85)
@@ -127,6 +144,7 @@ class ShopModel:
             baskets,
             count=options.linear_neighbours,
             regularisation=options.regularisation,
+            dropout=options.dropout,
             max_items=options.linear_items,
             weights=basket_weights(baskets, options.half_life),
         )
@@ -135,7 +153,10 @@ class ShopModel:
             n_items=interactions.n_items,
             sessions=index,
             transitions=transitions,
+            latest=latest,
+            fresh=fresh,
             together=together,
+            views=views,
             walks=walks,
             baskets=in_baskets,
             linear=linear,
@@ -148,15 +169,15 @@ class ShopModel:
 
     def next_items(self, query: Ints) -> Scored:
         """Score what a shopper may want after ``query``, known items, oldest first."""
-        return _weighed(self.next_parts(query), self.weights.next_items)
+        return self._blended(self.next_parts(query), self.weights.next_items)
 
     def complements(self, query: Ints) -> Scored:
         """Score what completes the basket ``query``, whose order does not matter."""
-        return _weighed(self.basket_parts(query), self.weights.complements)
+        return self._blended(self.basket_parts(query), self.weights.complements)
 
     def substitutes(self, query: Ints) -> Scored:
         """Score what could be chosen instead of the items of ``query``."""
-        return _weighed(self.substitute_parts(query), self.weights.substitutes)
+        return self._blended(self.substitute_parts(query), self.weights.substitutes)
 
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
@@ -166,7 +187,8 @@ class ShopModel:
         parts = [
             self.sessions.scores(query),
             self.transitions.scores_of(query, recency),
-            self.transitions.scores_of(query[-1:]),
+            self.latest.scores_of(query[-1:]),
+            self.fresh.scores_of(query, recency),
             self.together.scores_of(query, recency),
             self.walks.scores_of(query, recency),
             self.content.neighbours.scores_of(query, recency),
@@ -189,11 +211,27 @@ class ShopModel:
         """Return the scores of each of SUBSTITUTE_PARTS, without the items of the query."""
         parts = [
             self.content.neighbours.scores_of(query),
+            self.views.scores_of(query),
             self.together.scores_of(query),
             self.transitions.scores_of(query),
             self.walks.scores_of(query),
         ]
         return [without(part, query) for part in parts]
+
+    def _blended(self, parts: list[Scored], weights: tuple[float, ...]) -> Scored:
+        """Return the chance of each item that the parts speak for, the best one's being 1."""
+        n_parts = len(parts)
+        found = blend(
+            [part.evidence(w) for part, w in zip(parts, weights[:n_parts], strict=True) if w > 0]
+        )
+        keep = np.flatnonzero(found.scores > 0)
+        if len(keep) == 0:
+            return EMPTY
+        items, logits = found.items[keep], found.scores[keep]
+        for prior, weight in zip(self.popularity.priors, weights[n_parts:], strict=True):
+            if weight:
+                logits = logits + prior[items] * np.float32(weight)
+        return Scored(items, np.exp(np.maximum(logits - logits.max(), LEAST)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the model by name; with ``settings`` it is the whole model."""
@@ -232,7 +270,10 @@ class ShopModel:
                 **part(SessionNeighbours, "sessions", but="options"), options=options.sessions
             ),
             transitions=neighbours("transitions"),
+            latest=neighbours("latest"),
+            fresh=neighbours("fresh"),
             together=neighbours("together"),
+            views=neighbours("views"),
             walks=neighbours("walks"),
             baskets=neighbours("baskets"),
             linear=neighbours("linear"),
@@ -287,12 +328,6 @@ def basket_groups(interactions: Interactions) -> Groups:
         interactions.times,
         n_items=interactions.n_items,
         distinct=True,
-    )
-
-
-def _weighed(parts: list[Scored], weights: tuple[float, ...]) -> Scored:
-    return blend(
-        [part.scaled(weight) for part, weight in zip(parts, weights, strict=True) if weight > 0]
     )
 
 

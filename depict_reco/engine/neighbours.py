@@ -92,18 +92,22 @@ def fit_cooccurrence(
     return Neighbours.from_matrix(together, count=count)
 
 
-def fit_transitions(
-    sessions: Groups,
-    *,
-    count: int = 200,
-    weights: NDArray[np.float32] | None = None,
-    reach: int = 10,
-    backward: float = 0.0,
-) -> Neighbours:
-    """Relate an item to those that came after it in a session, the nearer the more.
+def transition_counts(
+    sessions: Groups, *, weights: NDArray[np.float32] | None = None, reach: int = 10
+) -> sparse.csr_matrix:
+    """Count how often an item came after another in a session, the nearer the more.
 
     Sequential rules (Ludewig and Jannach, 2018): a pair ``d`` steps apart counts 1 / d, up to
-    ``reach`` steps; ``backward`` is the weight of the opposite direction.
+    ``reach`` steps.
+
+    Parameters
+    ----------
+    weights
+        float32 (n_sessions,), for instance a decay with age; default 1.
+
+    Returns
+    -------
+    float32 matrix (n_items, n_items) from the earlier item to the later one.
     """
     lengths = np.diff(sessions.indptr)
     owner = np.repeat(np.arange(len(sessions)), lengths)
@@ -118,9 +122,16 @@ def fit_transitions(
             continue
         data = per_group[owner[near]] / np.float32(step)
         total = total + sparse.csr_matrix((data, (items[near], items[near + step])), shape=(n, n))
+    return total.tocsr()
+
+
+def fit_transitions(
+    counts: sparse.csr_matrix, *, count: int = 200, backward: float = 0.0
+) -> Neighbours:
+    """Relate an item to those that came after it; ``backward`` is the weight of those before."""
     if backward > 0:
-        total = total + np.float32(backward) * total.T.tocsr()
-    return Neighbours.from_matrix(total.tocsr(), count=count)
+        counts = (counts + np.float32(backward) * counts.T.tocsr()).tocsr()
+    return Neighbours.from_matrix(counts, count=count)
 
 
 def fit_ease(
@@ -128,14 +139,16 @@ def fit_ease(
     *,
     count: int = 200,
     regularisation: float = 100.0,
+    dropout: float = 0.0,
     max_items: int = 6000,
     weights: NDArray[np.float32] | None = None,
 ) -> Neighbours:
     """Relate items by the linear model that predicts each item from the others of its group.
 
-    EASE (Steck, 2019): with the Gram matrix G, P = (G + λI)⁻¹ and B = I - P / diag(P). The
-    inverse is dense, so only the ``max_items`` most frequent items take part; it needs some
-    8 · max_items² bytes, and up to 12 where most pairs of items occur.
+    EASE (Steck, 2019): with the Gram matrix G, P = (G + λI)⁻¹ and B = I - P / diag(P); with
+    ``dropout`` d, λI + d · diag(G) in the place of λI, which is what training with part of each
+    basket left out comes to (EDLAE; Steck, 2020). The inverse is dense, so only the
+    ``max_items`` most frequent items take part; it needs 4 · max_items² bytes.
 
     Parameters
     ----------
@@ -143,6 +156,8 @@ def fit_ease(
         Items kept per item: those that B speaks for and against most strongly.
     regularisation
         λ, greater than 0.
+    dropout
+        The odds of an item being left out; 0 or more.
     weights
         float32 (n_groups,), for instance a decay with age; default 1.
 
@@ -160,16 +175,24 @@ def fit_ease(
     shape = (groups.n_items, groups.n_items)
     if len(active) < 2:
         return Neighbours.from_matrix(sparse.csr_matrix(shape, dtype=np.float32), count=count)
-    inverse = _inverse_gram(matrix[:, active], regularisation)
+    inverse = _inverse_gram(matrix[:, active], regularisation, dropout)
     rows, columns, data = _strongest(inverse, min(count, len(active) - 1))
     result = sparse.csr_matrix((data, (active[rows], active[columns])), shape=shape)
     return Neighbours.from_matrix(result, count=count)
 
 
-def _inverse_gram(matrix: sparse.csr_matrix, regularisation: float) -> NDArray[np.float32]:
-    """Return (G + λI)⁻¹ of the columns of a matrix, of which only the upper triangle counts."""
-    gram = (matrix.T @ matrix).toarray().astype(np.float32, copy=False)
-    gram[np.diag_indices_from(gram)] += np.float32(regularisation)
+def _inverse_gram(
+    matrix: sparse.csr_matrix, regularisation: float, dropout: float
+) -> NDArray[np.float32]:
+    """Return (G + λI + d · diag(G))⁻¹ of the columns; only its upper triangle counts."""
+    n = matrix.shape[1]
+    gram = np.empty((n, n), dtype=np.float32)
+    transposed = matrix.T.tocsr()
+    for start in range(0, n, BLOCK // 8):
+        rows = slice(start, start + BLOCK // 8)
+        gram[rows] = (transposed[rows] @ matrix).toarray()
+    diagonal = gram.diagonal() * np.float32(1.0 + dropout) + np.float32(regularisation)
+    gram[np.diag_indices_from(gram)] = diagonal
     # G is symmetric: transposed it is the same in LAPACK's order, and is overwritten in place.
     factor, _ = linalg.lapack.spotrf(gram.T, lower=0, clean=0, overwrite_a=1)
     inverse, _ = linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
@@ -214,6 +237,15 @@ def fit_two_steps(neighbours: Neighbours, *, width: int = 60, count: int = 150) 
     return best_of_products(step, step, count=count)
 
 
+def age_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
+    """Return weights, float32 (n_groups,), that halve every ``half_life`` shares of the time."""
+    span = groups.times[-1] - groups.times[0] if len(groups) else 0.0
+    if half_life <= 0 or span <= 0:
+        return np.ones(len(groups), dtype=np.float32)
+    age = (groups.times[-1] - groups.times) / span
+    return (0.5 ** (age / half_life)).astype(np.float32)
+
+
 def basket_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
     """Return what each group counts in the linear model, float32 (n_groups,).
 
@@ -223,10 +255,7 @@ def basket_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
     """
     if len(groups) == 0:
         return np.empty(0, dtype=np.float32)
-    weights = 1.0 / np.sqrt(np.maximum(np.diff(groups.indptr), 1))
-    span = groups.times[-1] - groups.times[0]
-    if half_life > 0 and span > 0:
-        weights *= 0.5 ** ((groups.times[-1] - groups.times) / span / half_life)
+    weights = age_weights(groups, half_life) / np.sqrt(np.maximum(np.diff(groups.indptr), 1))
     return (weights / weights.mean()).astype(np.float32)
 
 

@@ -14,13 +14,22 @@ DAY = 86_400.0
 WEIGHTS = {Action.VIEW: 1.0, Action.CART: 4.0, Action.PURCHASE: 10.0, Action.RETURN: -10.0}
 """What an interaction says of the wish for a product; a return takes a purchase back."""
 
+PRIORS = ("recent", "lasting")
+_PRIOR_HALF_LIVES = (0.02, 0.5)
+"""Shares of the window."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Popularity:
-    """Two scores per item, each of shape (n_items,) and at least 0."""
+    """Two scores per item, each of shape (n_items,) and at least 0, and the priors of blends.
+
+    ``priors`` float32 (2, n_items) between 0 and 1: the root of how often an item was wanted of
+    late, and all along. Their difference is what has come into fashion, or gone out of it.
+    """
 
     popular: NDArray[np.float32]
     trending: NDArray[np.float32]
+    priors: NDArray[np.float32]
 
     @classmethod
     def fit(
@@ -36,7 +45,8 @@ class Popularity:
         n = interactions.n_items
         if len(interactions) == 0:
             zeros = np.zeros(n, dtype=np.float32)
-            return cls(popular=zeros, trending=zeros)
+            priors = np.zeros((len(PRIORS), n), dtype=np.float32)
+            return cls(popular=zeros, trending=zeros, priors=priors)
         interactions = interactions.select(_once_per_session(interactions))
         values = np.array([WEIGHTS[action] for action in sorted(WEIGHTS)], dtype=np.float64)
         weights = values[interactions.actions]
@@ -55,7 +65,19 @@ class Popularity:
         return cls(
             popular=np.maximum(popular, 0.0).astype(np.float32),
             trending=(lift * np.sqrt(now)).astype(np.float32),
+            priors=np.stack([_prior(interactions, weights, h * span) for h in _PRIOR_HALF_LIVES]),
         )
+
+
+def _prior(
+    interactions: Interactions, weights: NDArray[np.float64], half_life: float
+) -> NDArray[np.float32]:
+    """Return the root of the weights that each item gathered, decayed by age in days; at most 1."""
+    age = (interactions.times[-1] - interactions.times) / DAY
+    decayed = weights * 0.5 ** (age / half_life) if half_life > 0 else weights
+    gathered = np.bincount(interactions.items, weights=decayed, minlength=interactions.n_items)
+    gathered = np.maximum(gathered, 0.0)
+    return np.sqrt(gathered / max(float(gathered.max()), 1e-12)).astype(np.float32)
 
 
 def _once_per_session(interactions: Interactions) -> NDArray[np.bool_]:

@@ -28,14 +28,17 @@ class Scored:
     items: Ints
     scores: Floats
 
-    def scaled(self, weight: float) -> Scored:
-        """Return the scores divided by their maximum and multiplied by ``weight``."""
-        if not len(self.scores):
-            return self
-        top = float(self.scores.max())
+    def evidence(self, weight: float = 1.0) -> Scored:
+        """Return the roots of the scores over their maximum, with their signs, times ``weight``.
+
+        The root makes the second and third of a list count for more beside its first: parts
+        differ in how steeply their scores fall, and a sum must not belong to the steepest.
+        """
+        top = float(self.scores.max()) if len(self.scores) else 0.0
         if top <= 0.0:
             return EMPTY
-        return Scored(self.items, self.scores * np.float32(weight / top))
+        roots = np.sqrt(np.abs(self.scores) * np.float32(1.0 / top)) * np.float32(weight)
+        return Scored(self.items, np.copysign(roots, self.scores))
 
 
 _DENSE = 4

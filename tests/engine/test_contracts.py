@@ -15,6 +15,7 @@ from depict_reco.engine.neighbours import (
     fit_ease,
     fit_transitions,
     fit_two_steps,
+    transition_counts,
 )
 from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
@@ -48,7 +49,7 @@ class TestCooccurrence(RelatedContract):
 
 class TestTransitions(RelatedContract):
     def fit(self, groups):
-        return fit_transitions(groups, backward=0.3)
+        return fit_transitions(transition_counts(groups), backward=0.3)
 
 
 class TestEase(RelatedContract):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from depict_reco.engine.model import (
     basket_groups,
     session_groups,
 )
+from depict_reco.engine.popularity import PRIORS
 from depict_reco.engine.sessions import SessionOptions
 from depict_reco.engine.sparse import best
 
@@ -72,6 +74,10 @@ def query(*items):
     return np.array(items, dtype=np.int32)
 
 
+def as_dict(scored):
+    return dict(zip(scored.items.tolist(), scored.scores.tolist(), strict=True))
+
+
 def top(scored, count):
     return best(scored, count).items.tolist()
 
@@ -111,22 +117,52 @@ def test_nothing_asked_nothing_answered(model, ask):
 
 
 def test_parts_are_those_that_are_named(model):
-    assert len(model.next_parts(query(0))) == len(NEXT_PARTS) == len(Weights().next_items)
-    assert len(model.basket_parts(query(0))) == len(BASKET_PARTS) == len(Weights().complements)
-    assert len(SUBSTITUTE_PARTS) == len(Weights().substitutes)
+    for parts, names, weights in (
+        (model.next_parts(query(0)), NEXT_PARTS, Weights().next_items),
+        (model.basket_parts(query(0)), BASKET_PARTS, Weights().complements),
+        (model.substitute_parts(query(0)), SUBSTITUTE_PARTS, Weights().substitutes),
+    ):
+        assert len(parts) == len(names) == len(weights) - len(PRIORS)
+
+
+def weighed(model, *, recent=0.0, lasting=0.0, **parts):
+    weights = (*(parts.get(name, 0.0) for name in NEXT_PARTS), recent, lasting)
+    return model.with_weights(replace(model.weights, next_items=weights))
 
 
 def test_a_part_without_weight_is_silent(model):
-    only_content = tuple(float(name == "content") for name in NEXT_PARTS)
-    changed = model.with_weights(replace(model.weights, next_items=only_content))
+    changed = weighed(model, content=1.0)
     assert set(changed.next_items(query(0)).items.tolist()) == {1, 2}
     assert model.weights == Weights(), "the model itself keeps its weights"
 
 
-def test_scores_of_the_parts_are_weighed(model):
-    only_content = tuple(2.0 * (name == "content") for name in NEXT_PARTS)
-    changed = model.with_weights(replace(model.weights, next_items=only_content))
-    assert changed.next_items(query(0)).scores.max() == pytest.approx(2.0)
+def test_chances_are_exponentials_of_the_weighed_evidence(model):
+    together = as_dict(model.next_parts(query(0))[NEXT_PARTS.index("together")].evidence())
+    answer = weighed(model, together=2.0).next_items(query(0))
+    for item, chance in zip(answer.items.tolist(), answer.scores.tolist(), strict=True):
+        assert chance == pytest.approx(math.exp(2.0 * (together[item] - 1.0)), rel=1e-5)
+
+
+def test_priors_lift_and_lower_what_the_parts_name(model):
+    priors = np.zeros((2, 9), dtype=np.float32)
+    priors[0, 2] = 1.0
+    priors[1, 1] = 0.5
+    popularity = replace(model.popularity, priors=priors)
+    changed = replace(weighed(model, content=1.0, recent=3.0, lasting=-2.0), popularity=popularity)
+    plain = as_dict(weighed(model, content=1.0).next_items(query(0)))
+    answer = as_dict(changed.next_items(query(0)))
+    assert answer.keys() == plain.keys() == {1, 2}, "what no part names is not answered"
+    assert answer[2] == 1.0
+    assert answer[1] / answer[2] == pytest.approx(
+        plain[1] / plain[2] * math.exp(-2.0 * 0.5 - 3.0), rel=1e-5
+    )
+
+
+def test_what_is_spoken_against_more_than_for_is_not_answered(model):
+    """Kettles are never bought together: one in the basket speaks against the others."""
+    weights = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    changed = model.with_weights(replace(model.weights, complements=weights))
+    assert set(changed.complements(query(0)).items.tolist()) == {3, 6}
 
 
 def test_long_sessions_are_cut():

@@ -12,12 +12,14 @@ from scipy import sparse
 from depict_reco.engine import neighbours
 from depict_reco.engine.neighbours import (
     Neighbours,
+    age_weights,
     basket_weights,
     best_of_products,
     fit_cooccurrence,
     fit_ease,
     fit_transitions,
     fit_two_steps,
+    transition_counts,
 )
 from depict_reco.testing import groups_of
 
@@ -96,51 +98,60 @@ def test_count_keeps_the_best():
 # Transitions
 
 
+def transitions(rows, *, n_items, backward=0.0, **options):
+    counts = transition_counts(groups_of(rows, n_items=n_items), **options)
+    return fit_transitions(counts, backward=backward)
+
+
 def test_transitions_lead_forward():
-    model = fit_transitions(groups_of([[0, 1], [0, 1], [0, 2]], n_items=3))
+    model = transitions([[0, 1], [0, 1], [0, 2]], n_items=3)
     assert related(model, 0) == {1: 2.0, 2: 1.0}
     assert related(model, 1) == {}
 
 
 def test_transitions_fade_with_the_distance():
-    model = fit_transitions(groups_of([[0, 1, 2, 3]], n_items=4))
+    model = transitions([[0, 1, 2, 3]], n_items=4)
     assert related(model, 0) == pytest.approx({1: 1.0, 2: 1 / 2, 3: 1 / 3})
 
 
 def test_transitions_end_with_their_reach():
-    model = fit_transitions(groups_of([[0, 1, 2, 3]], n_items=4), reach=2)
+    model = transitions([[0, 1, 2, 3]], n_items=4, reach=2)
     assert related(model, 0) == {1: 1.0, 2: 0.5}
+    assert related(transitions([[0, 1, 2, 3]], n_items=4, reach=1), 0) == {1: 1.0}
 
 
 def test_transitions_do_not_leave_the_session():
-    model = fit_transitions(groups_of([[0, 1], [2, 3]], n_items=4))
+    model = transitions([[0, 1], [2, 3]], n_items=4)
     assert table(model) == [{1: 1.0}, {}, {3: 1.0}, {}]
 
 
 def test_transitions_backward():
-    model = fit_transitions(groups_of([[0, 1]], n_items=2), backward=0.25)
+    model = transitions([[0, 1]], n_items=2, backward=0.25)
     assert table(model) == [{1: 1.0}, {0: 0.25}]
 
 
 def test_transitions_to_oneself_are_none():
-    model = fit_transitions(groups_of([[0, 1, 0]], n_items=2))
+    model = transitions([[0, 1, 0]], n_items=2)
     assert table(model) == [{1: 1.0}, {0: 1.0}]
 
 
 def test_transitions_weigh_sessions():
     weights = np.array([1.0, 0.5], dtype=np.float32)
-    model = fit_transitions(groups_of([[0, 1], [0, 2]], n_items=3), weights=weights)
+    model = transitions([[0, 1], [0, 2]], n_items=3, weights=weights)
     assert related(model, 0) == {1: 1.0, 2: 0.5}
 
 
 # EASE
 
 
-def dense_ease(rows, n_items, regularisation):
+def dense_ease(rows, n_items, regularisation, dropout=0.0):
     matrix = np.zeros((len(rows), n_items))
     for number, row in enumerate(rows):
         matrix[number, row] = 1.0
-    inverse = np.linalg.inv(matrix.T @ matrix + regularisation * np.eye(n_items))
+    gram = matrix.T @ matrix
+    inverse = np.linalg.inv(
+        gram + regularisation * np.eye(n_items) + dropout * np.diag(np.diag(gram))
+    )
     model = -inverse / np.diag(inverse)
     np.fill_diagonal(model, 0.0)
     return model
@@ -152,10 +163,12 @@ def dense_ease(rows, n_items, regularisation):
         st.lists(st.integers(0, 7), min_size=1, max_size=5, unique=True), min_size=2, max_size=15
     ),
     regularisation=st.sampled_from([1.0, 10.0, 100.0]),
+    dropout=st.sampled_from([0.0, 0.5, 3.0]),
 )
-def test_ease_equals_the_dense_formula(rows, regularisation):
-    model = fit_ease(groups_of(rows, n_items=8), regularisation=regularisation)
-    expected = dense_ease(rows, 8, regularisation)
+def test_ease_equals_the_dense_formula(rows, regularisation, dropout):
+    groups = groups_of(rows, n_items=8)
+    model = fit_ease(groups, regularisation=regularisation, dropout=dropout)
+    expected = dense_ease(rows, 8, regularisation, dropout)
     found = np.zeros((8, 8))
     for item in range(8):
         for other, score in related(model, item).items():
@@ -296,6 +309,14 @@ def test_two_steps_take_the_nearest_only():
 
 
 # Weights by age
+
+
+def test_age_weights_halve_with_time():
+    groups = groups_of([[0], [0], [0]], n_items=1)
+    assert age_weights(groups, 0.5).tolist() == [0.25, 0.5, 1.0]
+    assert age_weights(groups, 0.0).tolist() == [1.0, 1.0, 1.0]
+    assert age_weights(groups_of([[0]], n_items=1), 0.5).tolist() == [1.0]
+    assert age_weights(groups_of([], n_items=1), 0.5).tolist() == []
 
 
 def test_basket_weights_halve_with_time_and_have_a_mean_of_one():

@@ -97,3 +97,17 @@ def test_everything_at_one_moment(days):
     assert model.trending[1] > 0
     assert np.isfinite(model.trending).all()
     assert np.isfinite(model.popular).all()
+
+
+def test_priors_are_roots_of_what_is_wanted_of_late_and_all_along():
+    """Product 0 was wanted four times at the start, product 1 once at the end of 100 days."""
+    model = fitted([*views(0, [0] * 4), *views(1, [100])])
+    recent, lasting = model.priors
+    # the weight halves every 2 days, or every 50
+    assert recent[:2].tolist() == pytest.approx([2 * 0.5**25, 1.0], abs=1e-6)
+    assert lasting[:2].tolist() == pytest.approx([1.0, 1.0])
+    assert recent.dtype == np.float32
+
+
+def test_priors_of_nothing_are_zero():
+    assert fitted([]).priors.tolist() == [[0.0] * 4] * 2

@@ -114,14 +114,20 @@ def test_without_leaves_items_out():
     assert as_dict(without(scored({1: 1.0, 2: 2.0, 3: 3.0}), ints(2, 9))) == {1: 1.0, 3: 3.0}
 
 
-def test_scaled_sets_the_maximum():
-    assert as_dict(scored({1: 4.0, 2: 1.0}).scaled(0.5)) == {1: 0.5, 2: 0.125}
-    assert scored({1: 4.0}).scaled(0.5).scores.dtype == np.float32
+def test_evidence_is_the_root_of_the_share_of_the_best():
+    assert as_dict(scored({1: 4.0, 2: 1.0}).evidence()) == {1: 1.0, 2: 0.5}
+    assert as_dict(scored({1: 16.0, 2: 4.0, 3: 0.0}).evidence(3.0)) == {1: 3.0, 2: 1.5, 3: 0.0}
+    assert scored({1: 4.0}).evidence(0.5).scores.dtype == np.float32
 
 
-def test_scaled_forgets_scores_of_zero():
-    assert scored({1: 0.0, 2: 0.0}).scaled(1.0) is EMPTY
-    assert EMPTY.scaled(2.0) is EMPTY
+def test_evidence_against_an_item_keeps_its_sign():
+    assert as_dict(scored({1: 4.0, 2: -1.0}).evidence(2.0)) == {1: 2.0, 2: -1.0}
+
+
+def test_scores_that_speak_for_nothing_are_no_evidence():
+    assert scored({1: 0.0, 2: 0.0}).evidence() is EMPTY
+    assert scored({1: -1.0}).evidence() is EMPTY
+    assert EMPTY.evidence(2.0) is EMPTY
 
 
 def test_best_stand_first_and_equal_ones_in_the_order_of_items():
