@@ -22,7 +22,10 @@ class Settings:
     """Alias in Django's ``STORAGES`` to keep models in (a bucket, say) instead of ARTIFACT_DIR."""
 
     ARTIFACT_CACHE_DIR: str = ""
-    """Folder of the copies of models that processes map. Empty: one in the system's temp folder."""
+    """Folder of what the processes of a machine share: catalogues, and the models that they map.
+
+    Empty: one in the system's temp folder.
+    """
 
     ARTIFACT_VERSIONS_KEPT: int = 5
     """Model versions kept per market, the served one included, to roll back to."""

@@ -156,7 +156,7 @@ def _fingerprint(file: Path) -> tuple[int, ...]:
 
 def forget_copies(folder: str, *, keep: set[str]) -> None:
     """Remove local copies from under a market's folder, all but those of some paths."""
-    copies = _cache_dir() / folder
+    copies = cache_dir() / folder
     for copy in copies.iterdir() if copies.is_dir() else ():
         if f"{folder}/{copy.name}" not in keep:
             shutil.rmtree(copy, ignore_errors=True)
@@ -177,7 +177,7 @@ def _manifest(path: str) -> dict[str, Any]:
         return _stored_manifest(path)
     except ArtifactBrokenError:
         try:
-            copy = _cache_dir() / path / MANIFEST
+            copy = cache_dir() / path / MANIFEST
             copied: dict[str, Any] = json.loads(copy.read_bytes())
         except (OSError, ValueError):
             copied = {}
@@ -189,7 +189,7 @@ def _manifest(path: str) -> dict[str, Any]:
 
 def _keep_manifest(path: str, manifest: Mapping[str, Any]) -> None:
     """Put the manifest beside the copies of its files, which are complete."""
-    copy = _cache_dir() / path / MANIFEST
+    copy = cache_dir() / path / MANIFEST
     try:
         if not copy.exists():
             with _new_file(copy) as file:
@@ -224,7 +224,7 @@ def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
     """Return a verified copy of a file on this machine; without room for one, the file itself."""
-    local = _cache_dir() / path / name
+    local = cache_dir() / path / name
     if local.exists() and _is_whole(local, facts):
         return local
     own = _own_file(storage(), f"{path}/{name}")
@@ -276,7 +276,7 @@ def _is_whole(file: Path, facts: Mapping[str, Any]) -> bool:
         return _digest(content) == facts["sha256"]
 
 
-def _cache_dir() -> Path:
+def cache_dir() -> Path:
     if settings.ARTIFACT_CACHE_DIR:
         return Path(settings.ARTIFACT_CACHE_DIR)
     user = os.getuid() if hasattr(os, "getuid") else "all"  # one user cannot write another's

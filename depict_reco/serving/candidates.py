@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from depict_reco.engine.content import ProductText
 from depict_reco.engine.sparse import EMPTY, Scored, best, blend
-from depict_reco.serving.columns import ProductRow
+from depict_reco.serving.rows import ProductRow
 from depict_reco.serving.snapshots import MarketSnapshot
 
 Codes = NDArray[np.int32]
@@ -125,9 +125,9 @@ def popular(context: Context) -> Codes:
 def newest(context: Context) -> Codes:
     """What came last into the catalogue: of the category asked for, then of all."""
     order = context.snapshot.newest_order
-    members = context.snapshot.columns.category_codes.get(context.category or 0)
-    if members is None:
+    if context.category is None:
         return order
+    members = context.snapshot.columns.codes_in(context.category)
     inside = np.isin(order, members)
     return np.concatenate((order[inside], order[~inside]))
 
@@ -169,13 +169,13 @@ def _in_category(context: Context, rank: Codes) -> Codes | None:
         nearest: tuple[int, ...] = (context.category,)
     else:
         codes = context.anchors or context.history
-        nearest = columns.categories_of[codes[-1]] if codes else ()
+        nearest = columns.categories_of(codes[-1]) if codes else ()
     members: Codes | None = None
     for category in nearest:
-        members = columns.category_codes.get(category)
-        if members is not None and int(context.allowed[members].sum()) >= context.limit:
+        members = columns.codes_in(category)
+        if int(context.allowed[members].sum()) >= context.limit:
             break
-    if members is None:
+    if members is None or not len(members):
         return None
     members = members[context.allowed[members]]
     ordered: Codes = members[np.argsort(rank[members], kind="stable")]
@@ -187,9 +187,9 @@ def _alike(snapshot: MarketSnapshot, code: int) -> Scored:
     if snapshot.model is None:
         return EMPTY
     columns = snapshot.columns
-    row = columns.rows[columns.group_rows[columns.group_indptr[code]]]
-    names = {pk: name for name, pk in columns.category_pks.items()}
-    categories = tuple(names[pk] for pk in columns.categories_of[code])
+    row = columns.row(next(iter(columns.rows_of(code))))
+    names = {pk: name for name, pk in columns.tree.pks.items()}
+    categories = tuple(names[pk] for pk in columns.categories_of(code))
     return snapshot.model.content.scores_of_text(_text(row, categories))
 
 

@@ -1,246 +1,183 @@
-"""A market's catalogue in memory, as columns over its products and its item groups.
+"""A market's catalogue at one moment: the image that its machine shares, and what changed since.
 
-*Row* numbers a product, *code* numbers an item group; recommendations are made between codes.
+What changed is kept aside: a product that keeps its place (key, names, group, categories) takes
+the place of its old self; any other is taken out and put in again at the end. Rows and codes of
+the image so keep their numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from depict_reco.catalog.models import Category, Product
-
-_CHUNK = 5_000
-_FIELDS = (
-    "pk", "product_id", "sku", "item_group_id", "main_product_id", "title", "brand", "price",
-    "sale_price", "currency", "image_url", "additional_image_urls", "page_url", "in_stock",
-    "attributes", "texts", "hidden", "active", "first_seen_at",
-)  # fmt: skip
-
-
-class ProductRow(NamedTuple):
-    """What serving keeps of one product."""
-
-    pk: int
-    product_id: str
-    sku: str
-    item_group_id: str
-    main_product_id: str
-    title: str
-    brand: str
-    price: Decimal | None
-    sale_price: Decimal | None
-    currency: str
-    image_url: str
-    additional_image_urls: list[str]
-    page_url: str
-    in_stock: bool
-    attributes: dict[str, object]
-    texts: dict[str, dict[str, str]]
-    hidden: bool
-    active: bool
-    first_seen_at: datetime
-    categories: tuple[int, ...]
-    """Primary keys, ancestors not included."""
-
-    @property
-    def group_id(self) -> str:
-        return self.item_group_id or self.product_id
-
-    @property
-    def current_price(self) -> Decimal | None:
-        return self.price if self.sale_price is None else self.sale_price
-
-    @property
-    def eligible(self) -> bool:
-        """Whether the product may be recommended."""
-        return self.active and self.in_stock and not self.hidden
-
-
-def read_rows(market_pk: int, *, since: int | None = None) -> list[ProductRow]:
-    """Read a market's products, or those changed after a revision, in the order of their keys."""
-    products = Product.objects.filter(market=market_pk)
-    links = Product.categories.through.objects.filter(product__market=market_pk)
-    if since is not None:
-        products = products.changed_since(since)
-        links = links.filter(product__revision__gt=since)
-    members: dict[int, list[int]] = {}
-    pairs = links.order_by("pk").values_list("product_id", "category_id")
-    for product, category in pairs.iterator(chunk_size=_CHUNK):
-        members.setdefault(product, []).append(category)
-    rows = products.order_by("pk").values_list(*_FIELDS).iterator(chunk_size=_CHUNK)
-    return [ProductRow._make((*row, tuple(members.get(row[0], ())))) for row in rows]
+from depict_reco.serving.categories import CategoryTree
+from depict_reco.serving.images import CatalogueImage, Entry, to_bytes
+from depict_reco.serving.rows import ProductRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """The catalogue of a market at one moment; nothing in it is changed in place."""
 
-    rows: list[ProductRow]
-    row_of: dict[str, int]
-    """Row by product id."""
-    row_of_sku: dict[str, int]
-    code_of_group: dict[str, int]
-    group_ids: list[str]
-    codes: NDArray[np.int32]
-    """(n_rows,): the item group of each product."""
-    group_indptr: NDArray[np.int64]
-    group_rows: NDArray[np.int32]
-    """Ragged: the products of each item group, in the order of their keys."""
+    image: CatalogueImage
+    tree: CategoryTree
     shown: NDArray[np.int32]
     """(n_codes,): the product that stands for its group, -1 where none may be shown."""
+    eligible: NDArray[np.bool_]
+    """(n_codes,): whether one may be shown."""
     prices: NDArray[np.float64]
     """(n_codes,): current price of the shown product, or of the group's first; NaN without."""
     first_seen: NDArray[np.float64]
     """(n_codes,): seconds since the epoch."""
-    category_codes: dict[int, NDArray[np.int32]]
-    """Item groups by category primary key, those of descendants included."""
-    categories_of: list[tuple[int, ...]]
-    """(n_codes,): category primary keys of the group's first product, nearest first."""
-    category_pks: dict[str, int]
-    """Category primary key by category id."""
-    category_parents: dict[int, int | None]
+    changed: dict[int, ProductRow] = field(default_factory=dict)
+    """Products that are not as in the image, by row; rows that the image lacks are new."""
+    gone: frozenset[int] = frozenset()
+    """Rows that are no more."""
+    new_codes: dict[int, int] = field(default_factory=dict)
+    """Item group by new row."""
+    new_groups: dict[str, int] = field(default_factory=dict)
+    """Item groups that the image lacks."""
+    members: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Products of the item groups that lost or gained some, in the order of their keys."""
+    categories: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Categories with their ancestors of changed item groups."""
+    new_names: dict[str, list[int]] = field(default_factory=dict)
+    """New rows by product id and SKU."""
+    new_pks: dict[int, int] = field(default_factory=dict)
+    """New rows by primary key."""
+    _in_category: dict[int, NDArray[np.int32]] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, rows: Iterable[ProductRow], market_pk: int) -> Self:
-        """Lay out products in the order given."""
-        rows = list(rows)
-        code_of_group: dict[str, int] = {}
-        codes = np.fromiter(
-            (code_of_group.setdefault(row.group_id, len(code_of_group)) for row in rows),
-            dtype=np.int32,
-            count=len(rows),
-        )
-        n_codes = len(code_of_group)
-        order = np.argsort(codes, kind="stable").astype(np.int32)
-        indptr = np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=n_codes))))
-        first_row = order[indptr[:-1]] if n_codes else np.empty(0, dtype=np.int32)
-        shown = _shown(rows, codes, n_codes)
-        parents, category_pks = _category_tree(market_pk)
-        categories_of = [_with_ancestors(rows[row].categories, parents) for row in first_row]
+    def of(cls, image: CatalogueImage) -> Self:
+        """Return the catalogue as it is in an image."""
         return cls(
-            rows=rows,
-            row_of={row.product_id: at for at, row in enumerate(rows)},
-            row_of_sku=_first_by_sku(rows),
-            code_of_group=code_of_group,
-            group_ids=list(code_of_group),
-            codes=codes,
-            group_indptr=indptr.astype(np.int64),
-            group_rows=order,
-            shown=shown,
-            prices=_prices(rows, np.where(shown < 0, first_row, shown)),
-            first_seen=np.fromiter(
-                (rows[row].first_seen_at.timestamp() for row in first_row),
-                dtype=np.float64,
-                count=n_codes,
-            ),
-            category_codes=_category_codes(categories_of),
-            categories_of=categories_of,
-            category_pks=category_pks,
-            category_parents=parents,
+            image=image,
+            tree=image.tree,
+            shown=image.shown,
+            eligible=image.shown >= 0,
+            prices=image.prices,
+            first_seen=image.first_seen,
         )
 
-    def patched(self, changed: list[ProductRow], market_pk: int) -> Self | None:
-        """Return the columns with some products changed in place of their old selves.
+    @property
+    def n_codes(self) -> int:
+        return len(self.shown)
 
-        Returns None where that is not enough: a new product, another group or category.
-        """
-        if _category_tree(market_pk) != (self.category_parents, self.category_pks):
-            return None
-        rows = self.rows.copy()
-        codes = set()
-        for row in changed:
-            at = self.row_of.get(row.product_id)
-            if at is None:
-                return None
-            old = rows[at]
-            if _place(old) != _place(row):
-                return None
-            rows[at] = row
-            codes.add(int(self.codes[at]))
-        shown, prices = self.shown.copy(), self.prices.copy()
-        for code in codes:
-            members = self.group_rows[self.group_indptr[code] : self.group_indptr[code + 1]]
-            first = next((at for at in members.tolist() if rows[at].eligible), -1)
-            shown[code] = first
-            price = rows[first if first >= 0 else members[0]].current_price
-            prices[code] = np.nan if price is None else float(price)
-        return replace(self, rows=rows, shown=shown, prices=prices)
+    @property
+    def n_rows(self) -> int:
+        return self.image.n_rows + len(self.new_codes) - len(self.gone)
 
-    def code_of(self, name: str) -> int | None:
-        """Return the item group of a product, named by product id, SKU or group id."""
-        row = self.row_of.get(name)
-        if row is None:
-            row = self.row_of_sku.get(name)
-        return self.code_of_group.get(name) if row is None else int(self.codes[row])
+    @property
+    def n_changes(self) -> int:
+        """How much is kept aside."""
+        return len(self.changed) + len(self.gone)
+
+    def row(self, at: int) -> ProductRow:
+        """Return a product."""
+        return self.changed.get(at) or self.image.row(at)
+
+    def product_id(self, at: int) -> str:
+        """Return the id of a product."""
+        if at in self.changed:
+            return self.changed[at].product_id
+        return self.image.product_ids[at].decode("utf-8", "surrogatepass")
+
+    def pk(self, at: int) -> int:
+        """Return the primary key of a product."""
+        return self.changed[at].pk if at >= self.image.n_rows else int(self.image.pks[at])
+
+    def code(self, at: int) -> int:
+        """Return the item group of a product."""
+        return self.new_codes[at] if at >= self.image.n_rows else int(self.image.codes[at])
+
+    def rows_of(self, code: int) -> Iterable[int]:
+        """Return the products of an item group, in the order of their keys."""
+        found = self.members.get(code)
+        return self.image.rows_of(code) if found is None else found
 
     def variants(self, code: int) -> list[int]:
         """Return the rows of an item group that a shopper may be told of."""
-        rows = self.group_rows[self.group_indptr[code] : self.group_indptr[code + 1]]
-        return [row for row in rows.tolist() if self.rows[row].active and not self.rows[row].hidden]
+        return [at for at in self.rows_of(code) if self.row(at).visible]
+
+    def row_of(self, product_id: str) -> int | None:
+        """Return the product of this id."""
+        wanted = to_bytes(product_id)
+        for at in self.new_names.get(product_id, ()):
+            if self.changed[at].product_id == product_id:
+                return at
+        for at in self.image.rows_named(product_id):
+            if at not in self.gone and self.image.product_ids[at] == wanted:
+                return at
+        return None
+
+    def code_of(self, name: str) -> int | None:
+        """Return the item group of a product, named by product id, SKU or group id."""
+        at = self.row_of(name)
+        if at is None:
+            at = self._row_of_sku(name)
+        if at is not None:
+            return self.code(at)
+        code = self.new_groups.get(name)
+        if code is None:
+            code = self.image.code_of_group(name)
+        return code if code is not None and any(True for _ in self.rows_of(code)) else None
+
+    def _row_of_sku(self, sku: str) -> int | None:
+        rows = [at for at in self.image.rows_named(sku) if at not in self.gone]
+        rows += self.new_names.get(sku, ())
+        found = [at for at in rows if sku and self.row(at).sku == sku]
+        return min(found, key=self.pk, default=None)
+
+    def categories_of(self, code: int) -> tuple[int, ...]:
+        """Return the categories of a group's first product with all above, nearest first."""
+        found = self.categories.get(code)
+        return self.image.categories_of(code) if found is None else found
+
+    def codes_in(self, category: int) -> NDArray[np.int32]:
+        """Return the item groups of a category, those of its descendants included."""
+        if not self.categories:
+            return self.image.codes_in(category)
+        found = self._in_category.get(category)
+        if found is None:
+            kept = self.image.codes_in(category)
+            kept = kept[~np.isin(kept, list(self.categories))]
+            fresh = [code for code, pks in self.categories.items() if category in pks]
+            found = np.concatenate((kept, np.array(fresh, dtype=np.int32)))
+            self._in_category[category] = found
+        return found
+
+    def codes_by_group(self) -> dict[str, int]:
+        """Return the number of each item group."""
+        ids = (group_id.decode("utf-8", "surrogatepass") for group_id in self.image.group_ids)
+        return {group_id: code for code, group_id in enumerate(ids)} | self.new_groups
+
+    def entries(self, render: Callable[[ProductRow], bytes], rendering: str) -> Iterator[Entry]:
+        """Yield all products for an image, in the order of their keys."""
+        image, gone, changed = self.image, self.gone, self.changed
+        keep = image.displays if image.rendering == rendering else None
+        new = sorted(at for at in self.new_codes if at not in gone)
+        new.sort(key=self.pk)
+        pending = iter([*new, -1])
+        following = next(pending)
+        for at, (pk, record) in enumerate(zip(image.pks.tolist(), image.records, strict=True)):
+            while following >= 0 and changed[following].pk < pk:
+                yield _entry(changed[following], render)
+                following = next(pending)
+            if at in gone:
+                continue
+            if at in changed:
+                yield _entry(changed[at], render)
+                continue
+            row = ProductRow.from_record(record)
+            yield row, record, render(row) if keep is None else keep[at]
+        while following >= 0:
+            yield _entry(changed[following], render)
+            following = next(pending)
 
 
-def _place(row: ProductRow) -> tuple[object, ...]:
-    """Return what a product must keep so that nothing but its own row changes."""
-    return row.pk, row.group_id, row.sku, row.categories, row.first_seen_at
-
-
-def _first_by_sku(rows: list[ProductRow]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for at, row in enumerate(rows):
-        if row.sku:
-            found.setdefault(row.sku, at)
-    return found
-
-
-def _shown(rows: list[ProductRow], codes: NDArray[np.int32], n_codes: int) -> NDArray[np.int32]:
-    """Return the first product of each group that is active, in stock and not hidden."""
-    shown = np.full(n_codes, -1, dtype=np.int32)
-    eligible = np.fromiter(
-        (at for at, row in enumerate(rows) if row.eligible),
-        dtype=np.int32,
-    )
-    shown[codes[eligible[::-1]]] = eligible[::-1]
-    return shown
-
-
-def _prices(rows: list[ProductRow], chosen: NDArray[np.int32]) -> NDArray[np.float64]:
-    prices = (rows[row].current_price for row in chosen.tolist())
-    return np.fromiter(
-        (np.nan if price is None else float(price) for price in prices),
-        dtype=np.float64,
-        count=len(chosen),
-    )
-
-
-def _category_tree(market_pk: int) -> tuple[dict[int, int | None], dict[str, int]]:
-    parents: dict[int, int | None] = {}
-    pks: dict[str, int] = {}
-    rows = Category.objects.filter(market=market_pk).values_list("pk", "category_id", "parent_id")
-    for pk, category_id, parent in rows:
-        parents[pk], pks[category_id] = parent, pk
-    return parents, pks
-
-
-def _with_ancestors(categories: tuple[int, ...], parents: dict[int, int | None]) -> tuple[int, ...]:
-    found: dict[int, None] = {}
-    level: list[int] = list(categories)
-    while level:
-        fresh = [pk for pk in level if pk in parents and pk not in found]
-        found.update(dict.fromkeys(fresh))
-        level = [parent for pk in fresh if (parent := parents[pk]) is not None]
-    return tuple(found)
-
-
-def _category_codes(categories_of: list[tuple[int, ...]]) -> dict[int, NDArray[np.int32]]:
-    members: dict[int, list[int]] = {}
-    for code, categories in enumerate(categories_of):
-        for category in categories:
-            members.setdefault(category, []).append(code)
-    return {pk: np.array(codes, dtype=np.int32) for pk, codes in members.items()}
+def _entry(row: ProductRow, render: Callable[[ProductRow], bytes]) -> Entry:
+    return row, row.to_record(), render(row)

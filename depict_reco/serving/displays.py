@@ -1,7 +1,7 @@
 """Displays: products as the storefront gets them.
 
-A display is rendered once per product, locale and form, and kept as bytes with gaps where the
-recommendation id goes; an answer only fills the gaps.
+A display is rendered once per version of a product, locale and form, and kept as bytes with gaps
+where the recommendation id goes; an answer only fills the gaps.
 """
 
 from __future__ import annotations
@@ -11,31 +11,37 @@ from decimal import Decimal
 from typing import Any
 
 from depict_reco.conf import settings
-from depict_reco.serving.columns import Columns, ProductRow
+from depict_reco.serving.columns import Columns
 from depict_reco.serving.encoding import to_json
+from depict_reco.serving.rows import ProductRow
 from depict_reco.tenants.directory import MarketEntry
 
-_GAP = "6f1d7a52-gap-of-the-recommendation-id-93c04be8"
+_GAP = b"6f1d7a52-gap-of-the-recommendation-id-93c04be8"
+_GAP_TEXT = _GAP.decode()
+_KEPT_BYTES = 8 << 20
+_ENTRY_BYTES = 250
+"""What a kept display takes beside its text."""
+
 _CENTS = Decimal("0.01")
 
 
 class Displays:
-    """The rendered displays of one state of a catalogue."""
+    """The displays of one state of a catalogue.
+
+    Flat ones in the default locale are in the catalogue's image; others, and those of products
+    that changed since, are rendered when they are first asked for and kept for a while.
+    """
 
     def __init__(self, columns: Columns, market: MarketEntry) -> None:
         self._columns = columns
         self._market = market
-        self._rendered: dict[tuple[int, str, bool], tuple[bytes, ...]] = {}
-        self._settings = _rendering_settings()
+        self._rendering = rendering_of(market)
+        self._kept = _Kept()
 
     def renewed(self, columns: Columns, codes: Iterable[int]) -> Displays:
-        """Return the displays of changed columns; only those of some item groups are new."""
+        """Return the displays of the same image with changes; those of some groups are new."""
         fresh = Displays(columns, self._market)
-        stale = {row for code in codes for row in _rows_of(columns, code)}
-        # a copy first: other threads go on rendering from the old ones
-        fresh._rendered = {
-            key: value for key, value in self._rendered.copy().items() if key[0] not in stale
-        }
+        fresh._kept = self._kept.without({row for code in codes for row in columns.rows_of(code)})
         return fresh
 
     def render(
@@ -48,42 +54,106 @@ class Displays:
         logic: list[str] | None = None,
     ) -> bytes:
         """Return the JSON array of displays of some products with their ids filled in."""
-        if self._settings != _rendering_settings():
-            self._rendered, self._settings = {}, _rendering_settings()
+        rendering = rendering_of(self._market)
+        if self._rendering != rendering:
+            self._rendering, self._kept = rendering, _Kept()
         if locale not in self._market.locales:
             locale = self._market.default_locale
-        rendered = self._rendered
-        parts = []
-        for at, (row, token) in enumerate(zip(rows, recommendation_ids, strict=True)):
-            key = (row, locale, variants)
-            pieces = rendered.get(key)
-            if pieces is None:
-                pieces = rendered[key] = self._pieces(*key)
-            display = token.encode().join(pieces)
-            if logic is not None:
-                display = display[:-1] + b',"logic":' + to_json(logic[at]) + b"}"
-            parts.append(display)
+        if variants or locale != self._market.default_locale:
+            found = [self._rendered(row, locale, variants) for row in rows]
+        else:
+            found = self._flat(rows, locale)
+        parts = [
+            display.replace(_GAP, token.encode())
+            for display, token in zip(found, recommendation_ids, strict=True)
+        ]
+        if logic is not None:
+            parts = [
+                display[:-1] + b',"logic":' + to_json(name) + b"}"
+                for display, name in zip(parts, logic, strict=True)
+            ]
         return b"[" + b",".join(parts) + b"]"
 
-    def _pieces(self, row: int, locale: str, variants: bool) -> tuple[bytes, ...]:
+    def _flat(self, rows: list[int], locale: str) -> list[bytes]:
+        image, changed = self._columns.image, self._columns.changed
+        if image.rendering != self._rendering:
+            return [self._rendered(row, locale, False) for row in rows]
+        return [
+            self._rendered(row, locale, False) if row in changed else image.displays[row]
+            for row in rows
+        ]
+
+    def _rendered(self, row: int, locale: str, variants: bool) -> bytes:
+        key = (row, locale, variants)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._render(*key)
+            self._kept.put(key, found)
+        return found
+
+    def _render(self, at: int, locale: str, variants: bool) -> bytes:
         columns = self._columns
         if not variants:
-            display = _flat(columns.rows[row], self._market, locale)
-        else:
-            code = int(columns.codes[row])
-            shown = [at for at in columns.variants(code) if at != row]
-            group = [columns.rows[at] for at in sorted([row, *shown])]
-            display = {
-                "recommendation_id": _GAP,
-                "variant_index": group.index(columns.rows[row]),
-                "variant_displays": [_flat(member, self._market, locale) for member in group],
-                "variant_skus": [member.sku or member.product_id for member in group],
-                "variant_product_ids": [member.product_id for member in group],
-            }
-        return tuple(to_json(display).split(_GAP.encode()))
+            return render_flat(columns.row(at), self._market, locale)
+        group = [
+            (row, product)
+            for row, product in (
+                (one, columns.row(one)) for one in columns.rows_of(columns.code(at))
+            )
+            if product.visible or row == at
+        ]
+        display = {
+            "recommendation_id": _GAP_TEXT,
+            "variant_index": [row for row, _ in group].index(at),
+            "variant_displays": [_display(product, self._market, locale) for _, product in group],
+            "variant_skus": [product.sku or product.product_id for _, product in group],
+            "variant_product_ids": [product.product_id for _, product in group],
+        }
+        return to_json(display)
 
 
-def _flat(row: ProductRow, market: MarketEntry, locale: str) -> dict[str, Any]:
+_Key = tuple[int, str, bool]
+
+
+class _Kept:
+    """Rendered displays, some of which are forgotten when they become many.
+
+    What was asked for since about the last ``_KEPT_BYTES`` were rendered is there.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[_Key, bytes] = {}
+        self._old: dict[_Key, bytes] = {}
+        self._bytes = 0
+
+    def get(self, key: _Key) -> bytes | None:
+        found = self._young.get(key)
+        if found is None and (found := self._old.get(key)) is not None:
+            self.put(key, found)
+        return found
+
+    def put(self, key: _Key, display: bytes) -> None:
+        self._young[key] = display
+        self._bytes += len(display) + _ENTRY_BYTES
+        if self._bytes > _KEPT_BYTES:
+            self._old, self._young, self._bytes = self._young, {}, 0
+
+    def without(self, rows: set[int]) -> _Kept:
+        """Return the displays of all products but some."""
+        rest = _Kept()
+        # copies first: other threads go on rendering into the old ones
+        for key, display in {**self._old.copy(), **self._young.copy()}.items():
+            if key[0] not in rows:
+                rest.put(key, display)
+        return rest
+
+
+def render_flat(row: ProductRow, market: MarketEntry, locale: str) -> bytes:
+    """Return the display of a product, with gaps where its recommendation id goes."""
+    return to_json(_display(row, market, locale))
+
+
+def _display(row: ProductRow, market: MarketEntry, locale: str) -> dict[str, Any]:
     """Return the union of the documented fields of a product."""
     text = row.texts.get(locale, {})
     price = row.current_price
@@ -104,9 +174,9 @@ def _flat(row: ProductRow, market: MarketEntry, locale: str) -> dict[str, Any]:
         "currency": row.currency or market.currency,
         "image_url": row.image_url,
         "image_urls": images,
-        "page_url": with_recommendation_id(text.get("page_url") or row.page_url, _GAP),
+        "page_url": with_recommendation_id(text.get("page_url") or row.page_url, _GAP_TEXT),
         "in_stock": row.in_stock,
-        "recommendation_id": _GAP,
+        "recommendation_id": _GAP_TEXT,
     }
 
 
@@ -122,14 +192,16 @@ def with_recommendation_id(url: str, recommendation_id: str) -> str:
     return f"{base}{separator}{parameter}={recommendation_id}{hash_mark}{fragment}"
 
 
-def _rows_of(columns: Columns, code: int) -> list[int]:
-    start, end = columns.group_indptr[code], columns.group_indptr[code + 1]
-    rows: list[int] = columns.group_rows[start:end].tolist()
-    return rows
-
-
-def _rendering_settings() -> tuple[Any, ...]:
-    return settings.RECOMMENDATION_ID_PARAMETER, tuple(settings.DISPLAY_ATTRIBUTES)
+def rendering_of(market: MarketEntry) -> str:
+    """Return what displays depend on beside their products."""
+    return repr(
+        (
+            market.currency,
+            market.default_locale,
+            settings.RECOMMENDATION_ID_PARAMETER,
+            tuple(settings.DISPLAY_ATTRIBUTES),
+        )
+    )
 
 
 def _decimal_string(price: Decimal) -> str:

@@ -61,7 +61,7 @@ def _state(tenant: TenantEntry, market: MarketEntry) -> MarketState:
         tenant=tenant.slug,
         market=market.slug,
         loaded=True,
-        products=len(snapshot.columns.rows),
+        products=snapshot.columns.n_rows,
         model_version="" if artifact is None else artifact.version,
         model_made_at=None if artifact is None else _made_at(artifact.manifest.get("created_at")),
         problem=_problem(snapshot, market),

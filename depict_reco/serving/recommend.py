@@ -39,10 +39,10 @@ def recommend(request: RecommendRequest) -> Answer:
         )
     snapshot = snapshot_book().get(market)
     codes, sources = _rank(snapshot, entry, request)
-    rows: list[int] = snapshot.columns.shown[codes].tolist()
-    products = [snapshot.columns.rows[row] for row in rows]
+    columns = snapshot.columns
+    rows: list[int] = columns.shown[codes].tolist()
     ids = recommendation_ids(
-        [product.pk for product in products], type_pk=entry.pk, now=timezone.now()
+        [columns.pk(row) for row in rows], type_pk=entry.pk, now=timezone.now()
     )
     displays = snapshot.displays.render(
         rows,
@@ -53,7 +53,7 @@ def recommend(request: RecommendRequest) -> Answer:
     )
     return Answer(
         body=b'{"displays":' + displays + b"}",
-        product_ids=tuple(product.product_id for product in products),
+        product_ids=tuple(columns.product_id(row) for row in rows),
         sources=tuple(sources),
         wanted=min(request.limit or entry.default_limit, MAX_LIMIT),
     )
@@ -70,9 +70,9 @@ def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[
         return b'{"displays":[]}'
     snapshot = snapshot_book().get(entry)
     columns = snapshot.columns
-    rows = [columns.row_of[name] for name in dict.fromkeys(product_ids) if name in columns.row_of]
-    rows = [at for at in rows if columns.rows[at].active and not columns.rows[at].hidden]
-    ids = recommendation_ids([columns.rows[at].pk for at in rows], type_pk=0, now=timezone.now())
+    found = (columns.row_of(name) for name in dict.fromkeys(product_ids))
+    rows = [at for at in found if at is not None and columns.row(at).visible]
+    ids = recommendation_ids([columns.pk(at) for at in rows], type_pk=0, now=timezone.now())
     return (
         b'{"displays":' + snapshot.displays.render(rows, ids, locale=locale, variants=True) + b"}"
     )
@@ -102,18 +102,16 @@ def _rank(
 def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:
     columns = snapshot.columns
     anchors = _codes(snapshot, request.product_ids)
-    allowed = columns.shown >= 0
+    allowed = columns.eligible.copy()
     allowed[anchors] = False
     for category_id in entry.excluded_categories:
-        members = columns.category_codes.get(columns.category_pks.get(category_id, 0))
-        if members is not None:
-            allowed[members] = False
+        allowed[columns.codes_in(columns.tree.pks.get(category_id, 0))] = False
     events = _events(snapshot, entry, request)
     return Context(
         snapshot=snapshot,
         anchors=anchors[-_ANCHORS:],
         history=_history(snapshot, events),
-        category=columns.category_pks.get(request.category_id or ""),
+        category=columns.tree.pks.get(request.category_id or ""),
         allowed=allowed,
         limit=min(request.limit or entry.default_limit, MAX_LIMIT),
         bought=bought_by(snapshot, events) if "buy_again" in entry.chain else (),

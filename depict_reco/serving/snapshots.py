@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from depict_reco.artifacts.current import LoadedArtifact, load_current
 from depict_reco.artifacts.repairs import repairs
-from depict_reco.catalog.models import Product
 from depict_reco.engine.model import ShopModel
-from depict_reco.serving.columns import Columns, ProductRow, read_rows
+from depict_reco.serving.columns import Columns
 from depict_reco.serving.displays import Displays
+from depict_reco.serving.image_files import newest_revision
+from depict_reco.serving.refresh import laid_out, lay_out_soon, opened, read_changes
 from depict_reco.tenants.directory import MarketEntry
 from depict_reco.tenants.outages import outages
 
@@ -83,6 +84,19 @@ class MarketSnapshot:
             catalogue_rank=_ranks(catalogue),
             trending_rank=_ranks(rising),
         )
+
+    def renewed(
+        self,
+        market: MarketEntry,
+        columns: Columns,
+        artifact: LoadedArtifact | None,
+        codes: set[int],
+    ) -> Self:
+        """Return the next state, in which some item groups of the same image changed."""
+        displays = self.displays.renewed(columns, codes)
+        if artifact is self.artifact and columns.first_seen is self.columns.first_seen:
+            return replace(self, market=market, columns=columns, displays=displays)
+        return self.build(market, columns, artifact, displays=displays)
 
     @property
     def model(self) -> ShopModel | None:
@@ -148,37 +162,33 @@ def _renewed(old: MarketSnapshot | None, market: MarketEntry) -> MarketSnapshot:
         artifact = load_current(market.pk, known=artifact)
     if old is not None and old.market == market and old.artifact is artifact:
         return old
-    if old is None:
-        return MarketSnapshot.build(
-            market, Columns.build(read_rows(market.pk), market.pk), artifact
-        )
-    if old.market.catalog_revision == market.catalog_revision:
+    if old is not None and old.market.catalog_revision == market.catalog_revision:
         return MarketSnapshot.build(market, old.columns, artifact)
-    changed = read_rows(market.pk, since=old.market.catalog_revision)
-    if old.market.deletion_revision == market.deletion_revision:
-        columns = old.columns.patched(changed, market.pk)
-        if columns is not None:
-            codes = {int(columns.codes[columns.row_of[row.product_id]]) for row in changed}
-            displays = old.displays.renewed(columns, codes)
-            return MarketSnapshot.build(market, columns, artifact, displays=displays)
-    rows: dict[int, ProductRow] = {row.pk: row for row in old.columns.rows}
-    rows.update((row.pk, row) for row in changed)
-    if old.market.deletion_revision != market.deletion_revision:
-        present = set(Product.objects.filter(market=market.pk).values_list("pk", flat=True))
-        rows = {pk: row for pk, row in rows.items() if pk in present}
-    ordered = [rows[pk] for pk in sorted(rows)]
-    return MarketSnapshot.build(market, Columns.build(ordered, market.pk), artifact)
+    if old is None or newest_revision(market) > old.columns.image.revision:
+        columns = opened(market)
+        return MarketSnapshot.build(market, columns, artifact)
+    changed = read_changes(
+        old.columns,
+        market,
+        since=old.market.catalog_revision,
+        deletions_since=old.market.deletion_revision,
+    )
+    if not changed.whole:
+        columns = laid_out(changed.columns, market)
+        return MarketSnapshot.build(market, columns, artifact)
+    lay_out_soon(changed.columns, market)
+    return old.renewed(market, changed.columns, artifact, changed.codes)
 
 
 def _mapping(
     columns: Columns, artifact: LoadedArtifact | None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     item_ids = artifact.item_ids if artifact else []
-    find = columns.code_of_group.get
+    find = columns.codes_by_group().get
     code_of_item = np.fromiter(
         (find(item_id, -1) for item_id in item_ids), dtype=np.int32, count=len(item_ids)
     )
-    item_of_code = np.full(len(columns.group_ids), -1, dtype=np.int32)
+    item_of_code = np.full(columns.n_codes, -1, dtype=np.int32)
     present = np.flatnonzero(code_of_item >= 0)
     item_of_code[code_of_item[present]] = present
     return code_of_item, item_of_code

@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import Error as DatabaseFailure  # interface errors too: a lost connection
 from django.db import OperationalError, connections, router, transaction
@@ -36,6 +37,8 @@ class MarketEntry:
     """What serving needs to know of a market without asking for it."""
 
     pk: int
+    catalog_id: str
+    """Names its catalogue among those of all databases."""
     slug: str
     currency: str
     default_locale: str
@@ -173,7 +176,8 @@ class Directory:
             Tenant.objects.order_by("pk", "markets__pk")
             .values_list(
                 "pk", "active", "slug", "revision", "storefront_access", "origins",
-                "markets__active", "markets__pk", "markets__slug", "markets__currency",
+                "markets__active", "markets__pk", "markets__catalog_id", "markets__slug",
+                "markets__currency",
                 "markets__default_locale", "markets__locales", "markets__catalog_revision",
                 "markets__deletion_revision", "markets__artifact_revision",
             )
@@ -257,6 +261,7 @@ def _note_failure() -> None:
 
 def _market_entry(
     pk: int,
+    catalog_id: UUID,
     slug: str,
     currency: str,
     default_locale: str,
@@ -267,6 +272,7 @@ def _market_entry(
 ) -> MarketEntry:
     return MarketEntry(
         pk=pk,
+        catalog_id=catalog_id.hex,
         slug=slug,
         currency=currency,
         default_locale=default_locale,

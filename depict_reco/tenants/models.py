@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -198,6 +199,8 @@ class Market(Configuration, Counting):
         _("further locales"), default=list, blank=True, help_text=_("Such as [“sv-FI”].")
     )
     active = models.BooleanField(_("active"), default=True)
+    # names the catalogue in files, where the primary key of another database may be the same
+    catalog_id = models.UUIDField(default=uuid4, editable=False)
     catalog_revision = models.BigIntegerField(default=1, editable=False)
     deletion_revision = models.BigIntegerField(default=0, editable=False)
     artifact_revision = models.BigIntegerField(default=0, editable=False)

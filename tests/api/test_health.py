@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from depict_reco.artifacts.publish import publish, store_model
 from depict_reco.models import Artifact, FeedRun, Market
-from depict_reco.serving import snapshots
+from depict_reco.serving import refresh
 from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.tenants.directory import directory
 from depict_reco.tenants.outages import outages
@@ -187,13 +187,13 @@ def test_a_cold_process_without_a_database_has_failed(trained_shop, ready, lasti
 
 
 def test_a_market_that_cannot_be_loaded_takes_a_process_out_only_if_it_is_the_last(shop, ready):
-    with mock.patch.object(snapshots, "read_rows", side_effect=OperationalError("gone")):
+    with mock.patch.object(refresh, "read_rows", side_effect=OperationalError("gone")):
         status, body = ready()
         assert (status, words(body)["markets"]) == (503, "failed")
     assert ready()[0] == 200
 
     Market.objects.create(tenant=shop.tenant, slug="us", currency="USD", default_locale="en-US")
-    with mock.patch.object(snapshots, "read_rows", side_effect=OperationalError("gone")):
+    with mock.patch.object(refresh, "read_rows", side_effect=OperationalError("gone")):
         status, body = ready()
     assert (status, body["status"]) == (200, "degraded")
     assert [market["status"] for market in body["markets"]] == ["degraded", "failed"]

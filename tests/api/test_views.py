@@ -291,7 +291,7 @@ class TestQuestionsWithoutBody:
 
         surfaces = shop.get("/v2/recommend/surfaces?tenant=acme").json()
 
-        assert len(surfaces) == 13
+        assert len(surfaces) == 14
         assert {"name": "checkout", "kind": "multi_product"} in surfaces
         assert {"name": "category", "kind": "category"} in surfaces
         assert surfaces.count({"name": "similar", "kind": "product"}) == 1

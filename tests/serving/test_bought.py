@@ -144,8 +144,8 @@ def snapshot(grocer):
 
 def bought(snapshot, *events):
     """Return (name, days ago) of what was bought, from events that stand newest first."""
-    codes = snapshot.columns.group_ids
-    return [(codes[code], round(age, 1)) for code, age in bought_by(snapshot, events)]
+    groups = {code: group for group, code in snapshot.columns.codes_by_group().items()}
+    return [(groups[code], round(age, 1)) for code, age in bought_by(snapshot, events)]
 
 
 def test_days_are_counted_by_the_clock_of_the_shop(snapshot):

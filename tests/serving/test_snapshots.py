@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from depict_reco.artifacts.publish import roll_back
 from depict_reco.models import Category, Product, RecommendationType
-from depict_reco.serving import snapshots
+from depict_reco.serving import refresh
 from depict_reco.serving.displays import Displays
 from depict_reco.serving.requests import UNKNOWN_TYPE
 from depict_reco.serving.snapshots import snapshot_book
@@ -236,7 +236,7 @@ def test_a_small_change_keeps_what_is_rendered(shop):
     displays("popular", limit=128)
     Product.objects.filter(product_id="bear-s").change(price="5")
 
-    with mock.patch.object(Displays, "_pieces", autospec=True, side_effect=Displays._pieces) as r:
+    with mock.patch.object(Displays, "_render", autospec=True, side_effect=Displays._render) as r:
         displays("popular", limit=128)
 
     assert r.call_count == 1
@@ -253,7 +253,7 @@ def test_a_state_is_not_exchanged_for_an_older_one(shop):
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_a_database_that_fails_leaves_the_old_state(shop, error):
     ask("popular")
-    with mock.patch.object(snapshots, "read_rows", side_effect=error("gone")):
+    with mock.patch.object(refresh, "read_rows", side_effect=error("gone")):
         Product.objects.filter(product_id="spade-1").change(in_stock=False)
         assert "spade-1" in ask("popular", limit=128)
 
@@ -270,7 +270,7 @@ def test_without_a_database_everything_known_is_answered(trained_shop, error):
 
 def test_the_first_state_needs_a_database(shop):
     with (
-        mock.patch.object(snapshots, "read_rows", side_effect=OperationalError("gone")),
+        mock.patch.object(refresh, "read_rows", side_effect=OperationalError("gone")),
         pytest.raises(OperationalError),
     ):
         ask("popular")
@@ -298,7 +298,7 @@ def test_while_one_thread_refreshes_others_are_answered(artifact_dir):
     ask("popular")
     Product.objects.filter(product_id="spade-1").change(in_stock=False)
     reading, go_on = threading.Event(), threading.Event()
-    read_rows = snapshots.read_rows
+    read_rows = refresh.read_rows
 
     def slow(*args, **kwargs):
         reading.set()
@@ -307,12 +307,12 @@ def test_while_one_thread_refreshes_others_are_answered(artifact_dir):
 
     answers = {}
 
-    def refresh():
+    def ask_first():
         answers["refresher"] = ask("popular", limit=128)
         connection.close()
 
-    with mock.patch.object(snapshots, "read_rows", slow):
-        thread = threading.Thread(target=refresh)
+    with mock.patch.object(refresh, "read_rows", slow):
+        thread = threading.Thread(target=ask_first)
         thread.start()
         assert reading.wait(20)
         answers["other"] = ask("popular", limit=128)
@@ -326,22 +326,22 @@ def test_while_one_thread_refreshes_others_are_answered(artifact_dir):
 
 def test_rendering_goes_on_while_displays_are_renewed(shop):
     """Others render from the old displays, which grow by it, while the new ones are made."""
-    ask("popular", limit=3)
+    displays("popular", limit=3, variants=True)
     snapshot = snapshot_book().get(entry())
-    rendered = snapshot.displays._rendered
+    kept = snapshot.displays._kept
 
     class Meanwhile(tuple):
         """A key at whose sight another thread renders one more display."""
 
         def __getitem__(self, at):
-            rendered[999, "another thread", False] = (b"{}",)
+            kept.put((999, "another thread", False), b"{}")
             return super().__getitem__(at)
 
-    rendered[Meanwhile((998, "sv-SE", False))] = (b"{}",)
+    kept.put(Meanwhile((998, "sv-SE", False)), b"{}")
     renewed = snapshot.displays.renewed(snapshot.columns, [])
 
-    assert len(renewed._rendered) == 4
-    assert len(rendered) == 5
+    assert len(renewed._kept._young) == 4
+    assert len(kept._young) == 5
 
 
 def test_an_answer_is_one_json_object_after_any_change(trained_shop):

@@ -1,0 +1,363 @@
+"""The image of a catalogue: shared, made anew where it is missing or broken, kept fresh."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from depict_reco.artifacts.store import cache_dir
+from depict_reco.models import Category, Market, Product
+from depict_reco.serving import image_files, mapped, refresh
+from depict_reco.serving.columns import Columns
+from depict_reco.serving.snapshots import snapshot_book
+from depict_reco.tenants.directory import directory
+from tests import shop as shops
+from tests.serving.asking import ask, displays
+
+pytestmark = pytest.mark.django_db
+
+
+def entry():
+    return directory().tenant("acme").markets["se"]
+
+
+def files():
+    """Return the images that lie on this machine."""
+    return sorted(cache_dir().glob("catalogues-*/*/*.catalogue1"))
+
+
+def restart():
+    """Forget what this process knows, as another process would not know it."""
+    for cache in (directory, snapshot_book):
+        cache.cache_clear()
+
+
+def told(columns: Columns) -> dict[str, object]:
+    """Return all that a catalogue says, without its own numbers."""
+    groups = {code: group for group, code in columns.codes_by_group().items()}
+    said: dict[str, object] = {}
+    for code, group in groups.items():
+        rows = list(columns.rows_of(code))
+        if not rows:
+            continue
+        shown = int(columns.shown[code])
+        said[group] = (
+            [columns.row(at) for at in rows],
+            [columns.pk(at) for at in rows],
+            [columns.code(at) == code for at in rows],
+            columns.row(shown).product_id if shown >= 0 else None,
+            bool(columns.eligible[code]),
+            None if np.isnan(columns.prices[code]) else float(columns.prices[code]),
+            float(columns.first_seen[code]),
+            columns.categories_of(code),
+        )
+    names = {*groups.values(), *Product.objects.values_list("product_id", flat=True)}
+    names |= {*Product.objects.values_list("sku", flat=True), "sku-lost", "nobody"}
+    for name in names:
+        if (code := columns.code_of(name)) is not None:
+            said[f"name {name}"] = groups[code]
+    for pk in Category.objects.values_list("pk", flat=True):
+        found = {groups[code] for code in columns.codes_in(pk).tolist()}
+        said[f"category {pk}"] = {group for group in found if group in said}
+    return said
+
+
+def fresh() -> Columns:
+    """Return the catalogue as it is read from the database alone."""
+    pieces = refresh.CatalogueImage.lay_out(
+        (
+            (row, row.to_record(), refresh.render_flat(row, entry(), "sv-SE"))
+            for row in refresh.read_rows(entry().pk)
+        ),
+        revision=1,
+        deletion_revision=1,
+        rendering="",
+        tree=refresh.CategoryTree.read(entry().pk),
+    )
+    return Columns.of(refresh.CatalogueImage.in_memory(pieces))
+
+
+# Sharing
+
+
+def test_the_image_is_made_once_and_mapped_by_others(shop):
+    found = ask("popular", limit=128)
+    assert len(files()) == 1
+
+    restart()
+    with mock.patch.object(refresh, "read_rows", side_effect=AssertionError("read again")):
+        assert ask("popular", limit=128) == found
+
+
+def test_a_process_that_starts_reads_only_what_came_after_the_image(shop):
+    ask("popular")
+    Product.objects.filter(product_id="spade-1").change(price="7")
+    Product.objects.filter(product_id="spade-2").delete()
+    shops.add_product(shop, "new")
+
+    restart()
+    with mock.patch.object(refresh, "_read", side_effect=AssertionError("all of it")):
+        found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+
+    assert found["spade-1"] == "7.00"
+    assert "spade-2" not in found
+    assert "new" in found
+
+
+def test_each_database_has_images_of_its_own(shop):
+    """Another database may have a market with the same key and the same revision."""
+    ask("popular")
+    Market.objects.filter(pk=shop.pk).update(catalog_id="0" * 32)
+    Product.objects.filter(product_id="spade-1").update(title="Of another shop")
+
+    restart()
+
+    assert "Of another shop" in {d["title"] for d in displays("popular", limit=128)}
+
+
+def test_a_database_that_was_turned_back_is_not_answered_from_later_images(shop):
+    ask("popular")
+    Market.objects.filter(pk=shop.pk).update(catalog_revision=1)
+    Product.objects.filter(product_id="spade-1").update(title="As it was")
+
+    restart()
+
+    assert "As it was" in {d["title"] for d in displays("popular", limit=128)}
+
+
+# Files that are not as they should be
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "flipped", "not ours", "gone"])
+def test_a_broken_file_is_made_anew(shop, harm):
+    found = displays("popular", limit=128)
+    (path,) = files()
+    content = bytearray(path.read_bytes())
+    if harm == "cut":
+        path.write_bytes(content[:-100])
+    elif harm == "empty":
+        path.write_bytes(b"")
+    elif harm == "flipped":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif harm == "not ours":
+        path.write_bytes(b"something else")
+    else:
+        path.unlink()
+
+    restart()
+    again = displays("popular", limit=128)
+
+    assert [d["title"] for d in again] == [d["title"] for d in found]
+    assert mapped.read(files()[0]).facts["revision"] == entry().catalog_revision
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away(shop):
+    ask("popular")
+    (path,) = files()
+    left_over = path.with_name(f"{mapped.UNFINISHED}half")
+    left_over.write_bytes(b"half a file")
+    path.unlink()
+
+    restart()
+    ask("popular")
+
+    assert not left_over.exists()
+    assert len(files()) == 1
+
+
+def test_without_a_place_for_files_each_process_keeps_its_own(shop):
+    with mock.patch.object(mapped, "write", side_effect=OSError("no space left")):
+        found = ask("popular", limit=128)
+        Product.objects.filter(product_id=found[0]).change(hidden=True)
+        assert ask("popular", limit=128) == found[1:]
+    assert files() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owner here")
+def test_a_folder_that_others_can_write_to_is_not_trusted(shop):
+    ask("popular")
+    (path,) = files()
+    path.parent.parent.chmod(0o777)
+
+    restart()
+    with (
+        mock.patch.object(refresh, "read_rows", side_effect=InterruptedError("read")),
+        pytest.raises(InterruptedError),
+    ):
+        ask("popular")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owner here")
+def test_nobody_else_can_look_into_the_folder(shop):
+    ask("popular")
+    (path,) = files()
+
+    assert path.parent.parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_lock_ends_with_the_process_that_holds_it(shop):
+    ask("popular")
+    lock = files()[0].with_name("lock")
+    script = (
+        "import sys, time; from django.core.files import locks;"
+        "file = open(sys.argv[1], 'ab'); locks.lock(file, locks.LOCK_EX);"
+        "print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", script, str(lock)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        with image_files.making(entry(), wait=False) as held:
+            assert not held
+    finally:
+        holder.kill()
+        holder.wait()
+    with image_files.making(entry(), wait=False) as held:
+        assert held
+
+
+# Many changes
+
+
+def test_many_changes_make_a_new_image_in_the_background(shop, monkeypatch):
+    ask("popular")
+    monkeypatch.setattr(refresh, "FEWEST_CHANGES", 3)
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+    found = displays("popular", limit=128)
+    for thread in threading.enumerate():
+        if thread.name.startswith("catalogue-"):
+            thread.join(20)
+
+    (path,) = files()
+    image = image_files.CatalogueImage.of(mapped.read(path))
+    assert image.revision == entry().catalog_revision
+    assert Columns.of(image).n_changes == 0
+    assert told(Columns.of(image)) == told(fresh())
+
+    Product.objects.filter(product_id="bear-s").change(price="3")
+    again = displays("popular", limit=128)
+    assert snapshot_book().get(entry()).columns.image.revision == image.revision
+    assert snapshot_book().get(entry()).columns.n_changes == 1
+    assert [d["product_id"] for d in again] == [d["product_id"] for d in found]
+
+
+def test_few_changes_make_no_new_image(shop):
+    ask("popular")
+    before = files()
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+    ask("popular")
+
+    assert files() == before
+
+
+# What is kept aside says what the database says
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["price", "group", "sku", "category", "delete", "add", "rename", "seen"]),
+        st.integers(0, 60),
+        st.sampled_from(["bear", "drawn", "spade-1", "sku-spade-2", ""]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@hypothesis_settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=CHANGES, together=st.booleans())
+def test_changes_kept_aside_and_a_new_image_say_what_the_database_says(shop, steps, together):
+    ask("popular", limit=1)
+    for number, (kind, at, name) in enumerate(steps):
+        change(shop, kind, at, name, number)
+        if not together:
+            ask("popular", limit=1)
+    columns = snapshot_book().get(entry()).columns
+    expected = told(fresh())
+
+    assert told(columns) == expected
+    assert told(refresh.laid_out(columns, entry())) == expected
+
+
+def change(shop, kind, at, name, number):
+    products = Product.objects.order_by("pk")
+    chosen = products[at % products.count()] if products.count() else None
+    if kind == "add" or chosen is None:
+        shops.add_product(
+            shop, f"added-{time.monotonic_ns()}", item_group_id=name, category="toys", sku=name
+        )
+    elif kind == "price":
+        Product.objects.filter(pk=chosen.pk).change(price=number, in_stock=at % 2 == 0)
+    elif kind == "group":
+        Product.objects.filter(pk=chosen.pk).change(item_group_id=name)
+    elif kind == "sku":
+        Product.objects.filter(pk=chosen.pk).change(sku=name)
+    elif kind == "seen":
+        Product.objects.filter(pk=chosen.pk).change(first_seen_at=shops.START.replace(year=2001))
+    elif kind == "rename":
+        Product.objects.filter(pk=chosen.pk).change(product_id=f"renamed-{time.monotonic_ns()}")
+    elif kind == "category":
+        chosen.categories.set(Category.objects.filter(category_id__in=["teapots", "garden"]))
+        chosen.save()
+    else:
+        chosen.delete()
+
+
+def test_two_names_with_the_same_hash_are_told_apart(shop):
+    # both have the CRC-32 4ddb0c25
+    shops.add_product(shop, "plumless", sku="one")
+    shops.add_product(shop, "buckeroo", sku="two")
+    columns = refresh.opened(entry())
+
+    assert columns.image.rows_named("plumless") == columns.image.rows_named("buckeroo")
+    assert columns.row(columns.row_of("plumless")).sku == "one"
+    assert columns.row(columns.row_of("buckeroo")).sku == "two"
+
+
+def test_a_record_says_what_the_product_says(shop):
+    shops.add_product(
+        shop,
+        'odd/🐻 "quoted"',
+        price="0.1250",
+        sale_price=None,
+        attributes={"big": 2**70, "small": 0.1, "deep": {"a": [None, True]}},
+        texts={"en-SE": {"title": "Bear"}},
+        additional_image_urls=["https://img.example/2.jpg"],
+        category="toys",
+    )
+    row = list(refresh.read_rows(shop.pk))[-1]
+
+    assert type(row).from_record(row.to_record()) == row
+    assert json.loads(row.to_record())[14]["big"] == 2**70
+
+
+def test_a_file_holds_arrays_of_any_length(tmp_path: Path):
+    path = tmp_path / "file"
+    arrays = {"none": np.empty(0), "three": np.arange(3, dtype=np.int32)}
+    texts = {"words": (b"onetwo", mapped.array("q", [3, 0, 3])), "empty": (b"", mapped.array("q"))}
+    mapped.write(path, mapped.pack({"fact": "x"}, arrays, texts))
+    found = mapped.read(path)
+
+    assert found.facts == {"fact": "x"}
+    assert {name: array.tolist() for name, array in found.arrays.items()} == {
+        "none": [],
+        "three": [0, 1, 2],
+    }
+    assert list(found.texts["words"]) == [b"one", b"", b"two"]
+    assert (found.texts["words"][2], list(found.texts["empty"])) == (b"two", [])
