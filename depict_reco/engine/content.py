@@ -21,7 +21,11 @@ from depict_reco.engine.sparse import EMPTY, Scored, ragged_positions, sum_by_it
 
 BUCKETS = 1 << 20
 MAX_DOCUMENTS = 1500
-"""A term of more products than this tells too little to look for neighbours by, and costs much."""
+"""A term of more products than this is *common*, unless the shop is small."""
+MAX_PAIRS = 100_000_000
+"""Pairs of products that terms may relate before any of them is common: the work of the fit."""
+LIKED = 0.1
+"""Of two products that read alike, a loved one is that much nearer than one without a friend."""
 
 _WORD = re.compile(r"[^\W_]{2,}")
 
@@ -73,29 +77,38 @@ class ContentModel:
     idf: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, texts: Iterable[ProductText], *, count: int = 100) -> Self:
-        """Index the texts of items 0, 1, 2, …"""
-        indptr = [0]
-        buckets: list[int] = []
-        weights: list[float] = []
-        for text in texts:
-            terms = terms_of(text)
-            buckets.extend(terms)
-            weights.extend(terms.values())
-            indptr.append(len(buckets))
-        n = len(indptr) - 1
-        matrix = sparse.csr_matrix(
-            (np.log1p(np.asarray(weights, dtype=np.float32)), buckets, indptr), shape=(n, BUCKETS)
-        )
+    def fit(
+        cls,
+        texts: Iterable[ProductText],
+        *,
+        liked: NDArray[np.float32] | None = None,
+        count: int = 100,
+    ) -> Self:
+        """Index the texts of items 0, 1, 2, …
+
+        Common terms tell little and cost much: neighbours are looked for by the others. Where a
+        product has no others, it is compared with the most liked products of its common terms.
+
+        Parameters
+        ----------
+        liked
+            float32 (n_items,) from 0 to 1: decides between products that read alike; default 0.
+        """
+        matrix = _term_weights(texts)
+        n = matrix.shape[0]
+        liked = np.zeros(n, dtype=np.float32) if liked is None else liked
         documents = np.bincount(matrix.indices, minlength=BUCKETS)
         idf = np.log((n + 1.0) / (documents + 0.5)).astype(np.float32)
         idf[documents == 0] = np.log(n + 1.0)
         matrix = _normalised(matrix, idf)
-        searchable = matrix if n <= MAX_DOCUMENTS else _without_common(matrix, documents)
-        columns = searchable.tocsc()
+        common = _common(documents)
+        found = _only(matrix, _found_by_their_terms(matrix, common, liked))
+        asking = _only(matrix, ~common[matrix.indices] | _without_other_terms(matrix, common))
+        nearness = sparse.diags((1.0 + LIKED * liked).astype(np.float32))
+        columns = found.tocsc()
         return cls(
             neighbours=best_of_products(
-                searchable, searchable.T.tocsr(), count=count, minimum=0.05
+                asking, (nearness @ found).T.tocsr(), count=count, minimum=0.05
             ),
             bucket_indptr=columns.indptr.astype(np.int64),
             bucket_items=columns.indices.astype(np.int32),
@@ -127,8 +140,55 @@ def _normalised(matrix: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.c
     return matrix
 
 
-def _without_common(matrix: sparse.csr_matrix, documents: NDArray[np.integer]) -> sparse.csr_matrix:
+def _term_weights(texts: Iterable[ProductText]) -> sparse.csr_matrix:
+    """Return the matrix items x hashed terms of damped term counts."""
+    indptr = [0]
+    buckets: list[int] = []
+    weights: list[float] = []
+    for text in texts:
+        terms = terms_of(text)
+        buckets.extend(terms)
+        weights.extend(terms.values())
+        indptr.append(len(buckets))
+    return sparse.csr_matrix(
+        (np.log1p(np.asarray(weights, dtype=np.float32)), buckets, indptr),
+        shape=(len(indptr) - 1, BUCKETS),
+    )
+
+
+def _common(documents: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return which terms are common, shape (BUCKETS,), of the number of products of each."""
+    order = np.argsort(documents, kind="stable")
+    work = np.cumsum(documents[order].astype(np.float64) ** 2)
+    common = np.empty(len(documents), dtype=bool)
+    common[order] = work > MAX_PAIRS
+    return common & (documents > MAX_DOCUMENTS)
+
+
+def _without_other_terms(matrix: sparse.csr_matrix, common: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which entries of a matrix are of rows that have common terms only."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    others = np.bincount(rows[~common[matrix.indices]], minlength=matrix.shape[0])
+    return others[rows] == 0
+
+
+def _found_by_their_terms(
+    matrix: sparse.csr_matrix, common: NDArray[np.bool_], liked: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return which entries a product is found by: of a common term those of the most liked."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    kept = ~common[matrix.indices]
+    entries = np.flatnonzero(~kept)
+    terms = matrix.indices[entries]
+    order = np.lexsort((rows[entries], -liked[rows[entries]], terms))
+    terms = terms[order]
+    first = np.searchsorted(terms, terms)
+    kept[entries[order[np.arange(len(order)) - first < MAX_DOCUMENTS]]] = True
+    return kept
+
+
+def _only(matrix: sparse.csr_matrix, entries: NDArray[np.bool_]) -> sparse.csr_matrix:
     matrix = matrix.copy()
-    matrix.data[documents[matrix.indices] > MAX_DOCUMENTS] = 0.0
+    matrix.data[~entries] = 0.0
     matrix.eliminate_zeros()
     return matrix

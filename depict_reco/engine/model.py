@@ -52,7 +52,7 @@ class Weights:
 
     next_items: tuple[float, ...] = (0.7, 0.2, 1.0, 1.0, 2.0, 2.0, 0.5, 1.5, -1.5)
     complements: tuple[float, ...] = (1.5, 6.0, 0.5, 0.5, 0.3, 0.5, -0.5)
-    substitutes: tuple[float, ...] = (3.0, 3.0, 0.5, 0.3, 0.5, 0.5, 0.0)
+    substitutes: tuple[float, ...] = (3.0, 3.0, 0.5, 0.3, 0.5, 0.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,8 @@ class ShopModel:
             One per item; not read when a fitted ``content`` is given.
         """
         progress("content", 0.0)
-        content = content or ContentModel.fit(texts)
+        popularity = Popularity.fit(interactions)
+        content = content or ContentModel.fit(texts, liked=popularity.liked)
         progress("sessions", 0.35)
         sessions, baskets = session_groups(interactions), basket_groups(interactions)
         count = options.neighbours
@@ -148,7 +149,7 @@ class ShopModel:
             max_items=options.linear_items,
             weights=basket_weights(baskets, options.half_life),
         )
-        progress("popularity", 0.98)
+        progress("repeat buying", 0.95)
         return cls(
             n_items=interactions.n_items,
             sessions=index,
@@ -161,7 +162,7 @@ class ShopModel:
             baskets=in_baskets,
             linear=linear,
             content=content,
-            popularity=Popularity.fit(interactions),
+            popularity=popularity,
             repeat=RepeatModel.fit(interactions),
             weights=weights or Weights(),
             options=options,

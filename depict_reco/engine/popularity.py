@@ -31,6 +31,12 @@ class Popularity:
     trending: NDArray[np.float32]
     priors: NDArray[np.float32]
 
+    @property
+    def liked(self) -> NDArray[np.float32]:
+        """How much each item was wanted all along, float32 (n_items,) from 0 to 1."""
+        lasting: NDArray[np.float32] = self.priors[PRIORS.index("lasting")]
+        return lasting
+
     @classmethod
     def fit(
         cls, interactions: Interactions, *, half_life: float = 30.0, recent: float = 14.0

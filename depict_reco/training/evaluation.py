@@ -14,6 +14,7 @@ from depict_reco.engine.holdout import (
     tuned_weights,
 )
 from depict_reco.engine.model import FitOptions, ShopModel
+from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.sparse import Scored, without
 from depict_reco.exceptions import TrainingError
 from depict_reco.tenants.models import Market
@@ -42,7 +43,7 @@ def evaluate(
             f"{len(dataset.interactions)} usable events, {dataset.n_unknown} of products that "
             "the catalogue does not know."
         )
-    content = ContentModel.fit(dataset.items.texts)
+    content = ContentModel.fit(dataset.items.texts, liked=Popularity.fit(split.train).liked)
     model = ShopModel.fit(
         split.train,
         (),

@@ -18,6 +18,7 @@ from depict_reco.conf import settings
 from depict_reco.engine.content import ContentModel
 from depict_reco.engine.holdout import Split, accuracy, split_by_time, tuned_options, tuned_weights
 from depict_reco.engine.model import FitOptions, ShopModel, Weights
+from depict_reco.engine.popularity import Popularity
 from depict_reco.exceptions import TrainingError, TrainingRunningError
 from depict_reco.tenants.models import Market
 from depict_reco.training.dataset import Dataset, open_window, read_dataset, read_items
@@ -143,9 +144,14 @@ def train(
     pace = pace or Pace()
     dataset = _read(market, pace)
     pace.enter(Phase.CONTENT)
-    content = ContentModel.fit(dataset.items.texts)
+    split = split_by_time(dataset.interactions)
+    # what came after the split must not be known to what is measured on it
+    liked = Popularity.fit(split.train if split else dataset.interactions).liked
+    content = ContentModel.fit(dataset.items.texts, liked=liked)
     dataset.items.texts.clear()  # they are large, and of no more use
-    options, weights, measured, tuning = _tune_and_measure(dataset, content, pace, examine)
+    options, weights, measured, tuning = _tune_and_measure(
+        dataset.items.ids, split, content, pace, examine
+    )
     pace.enter(Phase.FITTING)
     model = ShopModel.fit(
         dataset.interactions,
@@ -190,14 +196,13 @@ def _read(market: Market, pace: Pace) -> Dataset:
 
 
 def _tune_and_measure(
-    dataset: Dataset, content: ContentModel, pace: Pace, examine: Examine
+    item_ids: list[str], split: Split | None, content: ContentModel, pace: Pace, examine: Examine
 ) -> tuple[FitOptions, Weights, dict[str, Any], dict[str, Any]]:
     """Return the options and weights to train with, and the accuracy that they can be held to.
 
     The accuracy is that of weights learned without the sessions and baskets it is measured on.
     The last are the facts of the tuning, for the manifest.
     """
-    split = split_by_time(dataset.interactions)
     if split is None:
         return FitOptions(), Weights(), {}, {}
     pace.enter(Phase.OPTIONS)
@@ -219,7 +224,7 @@ def _tune_and_measure(
     trial = replace(trial, weights=half)
     measured = accuracy(trial, split)
     pace.enter(Phase.COMPARING)
-    examine(Trial(model=trial, split=split, item_ids=dataset.items.ids, accuracy=measured))
+    examine(Trial(model=trial, split=split, item_ids=item_ids, accuracy=measured))
     spent = pace.durations[Phase.OPTIONS] + pace.durations[Phase.TUNING]
     tuning = {"questions": limit, "seconds": round(spent, 1), "allowed": round(seconds, 1)}
     return options, weights, measured, tuning

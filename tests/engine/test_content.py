@@ -142,17 +142,47 @@ def test_no_products():
 TEAS = titles("tea bag green", "tea bag green", "tea bag black", "tea bag white", "hose")
 
 
-def test_common_terms_are_not_looked_for_in_large_shops(monkeypatch):
-    """In a shop larger than the limit, what more products share than that relates none."""
-    monkeypatch.setattr(content, "MAX_DOCUMENTS", 3)
+def large(monkeypatch, documents):
+    """Make terms of more products than this common, as they are in a large shop."""
+    monkeypatch.setattr(content, "MAX_DOCUMENTS", documents)
+    monkeypatch.setattr(content, "MAX_PAIRS", 0)
+
+
+def test_common_terms_relate_nothing_that_has_others(monkeypatch):
+    large(monkeypatch, 3)
     model = ContentModel.fit(TEAS)
     assert near(model, 0).keys() == {1}
     assert near(model, 2) == {}
 
 
 def test_common_terms_count_in_small_shops(monkeypatch):
-    monkeypatch.setattr(content, "MAX_DOCUMENTS", 5)
+    monkeypatch.setattr(content, "MAX_DOCUMENTS", 3)
     assert near(ContentModel.fit(TEAS), 2).keys() == {0, 1, 3}
+
+
+def test_the_work_is_bounded_by_the_rarest_terms_first(monkeypatch):
+    """Terms of 4, 4, 2, 1, 1 and 1 products: 7 pairs leave room for all but the first two."""
+    monkeypatch.setattr(content, "MAX_DOCUMENTS", 1)
+    monkeypatch.setattr(content, "MAX_PAIRS", 8)
+    assert near(ContentModel.fit(TEAS), 0).keys() == {1}
+    assert near(ContentModel.fit(TEAS), 2) == {}
+
+
+def test_what_has_common_terms_only_is_compared_with_the_most_liked_of_them(monkeypatch):
+    large(monkeypatch, 2)
+    teas = titles("tea", "tea", "tea", "tea", "tea hose")
+    liked = np.array([0.1, 0.0, 0.9, 0.5, 0.0], dtype=np.float32)
+    model = ContentModel.fit(teas, liked=liked)
+    assert list(near(model, 1)) == [2, 3]
+    assert list(near(model, 2)) == [3]
+    assert found_by(model, ProductText(title="tea")).keys() == {2, 3}
+
+
+def test_of_what_reads_alike_the_liked_is_nearer():
+    teas = titles("green tea", "green tea", "green tea", "green socks", "hose")
+    liked = np.array([0.0, 0.2, 1.0, 1.0, 0.0], dtype=np.float32)
+    assert list(near(ContentModel.fit(teas, liked=liked), 0)) == [2, 1, 3]
+    assert list(near(ContentModel.fit(teas, liked=liked, count=1), 0)) == [2]
 
 
 def test_count_keeps_the_nearest():
