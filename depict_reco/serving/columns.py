@@ -80,11 +80,25 @@ class Columns:
         """Return a product."""
         return self.changed.get(at) or self.image.row(at)
 
-    def product_id(self, at: int) -> str:
-        """Return the id of a product."""
+    def product_ids(self, rows: NDArray[np.integer]) -> list[str]:
+        """Return the ids of some products."""
+        if self.changed:
+            return [self._product_id(at) for at in rows.tolist()]
+        return [
+            name.decode("utf-8", "surrogatepass") for name in self.image.product_ids.several(rows)
+        ]
+
+    def _product_id(self, at: int) -> str:
         if at in self.changed:
             return self.changed[at].product_id
         return self.image.product_ids[at].decode("utf-8", "surrogatepass")
+
+    def pks(self, rows: NDArray[np.integer]) -> list[int]:
+        """Return the primary keys of some products."""
+        if self.new_codes:
+            return [self.pk(at) for at in rows.tolist()]
+        found: list[int] = self.image.pks[rows].tolist()
+        return found
 
     def pk(self, at: int) -> int:
         """Return the primary key of a product."""

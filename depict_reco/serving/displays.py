@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from depict_reco.conf import settings
 from depict_reco.serving.columns import Columns
 from depict_reco.serving.encoding import to_json
@@ -46,7 +49,7 @@ class Displays:
 
     def render(
         self,
-        rows: list[int],
+        rows: NDArray[np.integer],
         recommendation_ids: list[str],
         *,
         locale: str | None,
@@ -60,7 +63,7 @@ class Displays:
         if locale not in self._market.locales:
             locale = self._market.default_locale
         if variants or locale != self._market.default_locale:
-            found = [self._rendered(row, locale, variants) for row in rows]
+            found = [self._rendered(row, locale, variants) for row in rows.tolist()]
         else:
             found = self._flat(rows, locale)
         parts = [
@@ -74,13 +77,15 @@ class Displays:
             ]
         return b"[" + b",".join(parts) + b"]"
 
-    def _flat(self, rows: list[int], locale: str) -> list[bytes]:
+    def _flat(self, rows: NDArray[np.integer], locale: str) -> list[bytes]:
         image, changed = self._columns.image, self._columns.changed
         if image.rendering != self._rendering:
-            return [self._rendered(row, locale, False) for row in rows]
+            return [self._rendered(row, locale, False) for row in rows.tolist()]
+        if not changed:
+            return image.displays.several(rows)
         return [
             self._rendered(row, locale, False) if row in changed else image.displays[row]
-            for row in rows
+            for row in rows.tolist()
         ]
 
     def _rendered(self, row: int, locale: str, variants: bool) -> bytes:

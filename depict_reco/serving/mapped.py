@@ -49,6 +49,12 @@ class Texts:
         start, end = self.indptr[at : at + 2].tolist()
         return self.buffer[self.offset + start : self.offset + end]
 
+    def several(self, at: NDArray[np.integer]) -> list[bytes]:
+        """Return some of the strings."""
+        buffer = self.buffer
+        starts, ends = self.indptr[at] + self.offset, self.indptr[at + 1] + self.offset
+        return [buffer[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
+
     def __iter__(self) -> Iterator[bytes]:
         for start, end in pairwise(self.indptr.tolist()):
             yield self.buffer[self.offset + start : self.offset + end]

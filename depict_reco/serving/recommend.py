@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
@@ -40,10 +41,8 @@ def recommend(request: RecommendRequest) -> Answer:
     snapshot = snapshot_book().get(market)
     codes, sources = _rank(snapshot, entry, request)
     columns = snapshot.columns
-    rows: list[int] = columns.shown[codes].tolist()
-    ids = recommendation_ids(
-        [columns.pk(row) for row in rows], type_pk=entry.pk, now=timezone.now()
-    )
+    rows = columns.shown[codes]
+    ids = recommendation_ids(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
     displays = snapshot.displays.render(
         rows,
         ids,
@@ -53,7 +52,7 @@ def recommend(request: RecommendRequest) -> Answer:
     )
     return Answer(
         body=b'{"displays":' + displays + b"}",
-        product_ids=tuple(columns.product_id(row) for row in rows),
+        product_ids=tuple(columns.product_ids(rows)),
         sources=tuple(sources),
         wanted=min(request.limit or entry.default_limit, MAX_LIMIT),
     )
@@ -71,8 +70,9 @@ def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[
     snapshot = snapshot_book().get(entry)
     columns = snapshot.columns
     found = (columns.row_of(name) for name in dict.fromkeys(product_ids))
-    rows = [at for at in found if at is not None and columns.row(at).visible]
-    ids = recommendation_ids([columns.pk(at) for at in rows], type_pk=0, now=timezone.now())
+    visible = [at for at in found if at is not None and columns.row(at).visible]
+    rows = np.array(visible, dtype=np.int64)
+    ids = recommendation_ids(columns.pks(rows), type_pk=0, now=timezone.now())
     return (
         b'{"displays":' + snapshot.displays.render(rows, ids, locale=locale, variants=True) + b"}"
     )
@@ -83,20 +83,16 @@ def _rank(
 ) -> tuple[list[int], list[str]]:
     """Return the chosen item groups, best first, and the source of each."""
     context = _context(snapshot, entry, request)
-    free = context.allowed.copy()
-    chosen: list[int] = []
-    sources: list[str] = []
+    sources: dict[int, str] = {}
     for name in entry.chain:
         found = SOURCES[name](context)
         for start in range(0, len(found), _CHUNK):
             part = found[start : start + _CHUNK]
-            part = part[free[part]][: context.limit - len(chosen)]
-            free[part] = False
-            chosen.extend(part.tolist())
-            sources.extend([name] * len(part))
-            if len(chosen) >= context.limit:
-                return chosen, sources
-    return chosen, sources
+            for code in part[context.allowed[part]].tolist():
+                sources.setdefault(code, name)
+                if len(sources) >= context.limit:
+                    return list(sources), list(sources.values())
+    return list(sources), list(sources.values())
 
 
 def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:

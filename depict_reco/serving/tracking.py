@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import functools
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings as django_settings
@@ -30,6 +32,12 @@ _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _PRODUCT, _TYPE, _MINUTE, _POSITION, _VARIANT, _NONCE = 34, 20, 25, 7, 4, 14
 _BLOCK_LENGTH = 16
 _HEX_LENGTH = 2 * _BLOCK_LENGTH
+_LENGTH = _HEX_LENGTH + 4
+_DIGITS = [at for at in range(_LENGTH) if at not in (8, 13, 18, 23)]
+"""Where the digits stand in the shape of a UUID; hyphens stand elsewhere."""
+_TYPE_LOW = 64 - _MINUTE - _POSITION - _VARIANT - _NONCE
+"""Bits of the type in the lower half of a block; the others are in the upper half."""
+_TYPE_HIGH = _TYPE - _TYPE_LOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +58,17 @@ def recommendation_ids(
 ) -> list[str]:
     """Return a new id for each display of an answer, in their order."""
     minute = max(0, int((now - _EPOCH).total_seconds()) // 60)  # a clock may be wrong
-    nonce = secrets.randbits(_NONCE)
-    shared = ((type_pk << _MINUTE) | minute) << (_POSITION + _VARIANT + _NONCE)
-    tail = (variant << _NONCE) | nonce
-    shift = _TYPE + _MINUTE + _POSITION + _VARIANT + _NONCE
-    plain = b"".join(
-        ((pk << shift) | shared | (position << (_VARIANT + _NONCE)) | tail).to_bytes(16)
-        for position, pk in enumerate(product_pks)
-    )
-    text = _cipher(django_settings.SECRET_KEY).encryptor().update(plain).hex()
-    return [
-        f"{t[:8]}-{t[8:12]}-{t[12:16]}-{t[16:20]}-{t[20:]}"
-        for t in (text[at : at + _HEX_LENGTH] for at in range(0, len(text), _HEX_LENGTH))
-    ]
+    blocks = np.empty((len(product_pks), 2), dtype=">u8")
+    # the upper half ends with the product and the highest bits of the type
+    blocks[:, 0] = (np.array(product_pks, dtype=np.uint64) << _TYPE_HIGH) | (type_pk >> _TYPE_LOW)
+    tail = ((type_pk & ((1 << _TYPE_LOW) - 1)) << _MINUTE | minute) << _POSITION + _VARIANT + _NONCE
+    tail |= variant << _NONCE | secrets.randbits(_NONCE)
+    blocks[:, 1] = tail | np.arange(len(product_pks), dtype=np.uint64) << _VARIANT + _NONCE
+    digits = _encryptor(django_settings.SECRET_KEY).update(blocks.tobytes()).hex().encode()
+    texts = np.full((len(product_pks), _LENGTH), ord("-"), dtype=np.uint8)
+    texts[:, _DIGITS] = np.frombuffer(digits, dtype=np.uint8).reshape(-1, _HEX_LENGTH)
+    text = texts.tobytes().decode()
+    return [text[at : at + _LENGTH] for at in range(0, len(text), _LENGTH)]
 
 
 def read_recommendation_id(text: str) -> Recommendation | None:
@@ -100,6 +106,20 @@ def _unpack(value: int) -> Recommendation:
         variant=variant,
         time=_EPOCH + timedelta(minutes=minute),
     )
+
+
+def _encryptor(secret: str | bytes) -> CipherContext:
+    """Return what encrypts whole blocks, which it does one by one; each thread has its own."""
+    kept = _of_this_thread()
+    if getattr(kept, "secret", None) != secret:
+        kept.encryptor, kept.secret = _cipher(secret).encryptor(), secret
+    encryptor: CipherContext = kept.encryptor
+    return encryptor
+
+
+@functools.cache
+def _of_this_thread() -> threading.local:
+    return threading.local()
 
 
 @functools.lru_cache(maxsize=8)

@@ -122,11 +122,11 @@ class Directory:
         other one indexed look-up. Raises OperationalError where that is needed and the
         database is away.
         """
-        if not secrets.is_well_formed(secret):
-            return None
-        self.refresh()
         digest = secrets.digest(secret)
         entry = self._keys.get(digest)
+        if entry is None and not secrets.is_well_formed(secret):
+            return None
+        self.refresh()
         if entry is None or self._revisions.get(entry.tenant_pk) != entry.tenant_revision:
             entry = self._read_key(digest)
         if entry is None or (entry.expires_at is not None and entry.expires_at <= timezone.now()):

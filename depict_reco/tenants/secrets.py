@@ -36,7 +36,7 @@ def is_well_formed(secret: str) -> bool:
 
 def digest(secret: str) -> str:
     """Return the hexadecimal SHA-256 digest under which a secret is stored."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def hint(secret: str) -> str:
