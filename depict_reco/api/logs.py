@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from depict_reco.api.observing import current_request_id
+from depict_reco.api.request_ids import current_request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "message", "asctime", "taskName", "request", "request_id", "server_time",

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from depict_reco.api.request_ids import HEADER, current_request_id, request_id_of
 from depict_reco.serving.requests import Answer, RecommendRequest
 from depict_reco.signals import request_answered
 from depict_reco.tenants.directory import KeyEntry
@@ -26,13 +24,7 @@ from depict_reco.tenants.outages import outages
 
 logger = logging.getLogger("depict_reco.requests")
 
-REQUEST_ID_HEADER = "X-Request-ID"
 DEGRADED_HEADER = "X-Degraded"
-
-current_request_id: ContextVar[str] = ContextVar("depict_reco_request_id", default="")
-"""The id of the request that is being answered; empty outside of one."""
-
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", flags=re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +82,7 @@ def observed(view: Callable[..., Any]) -> Callable[..., Any]:
         response = None
         try:
             response = view(request, *args, **kwargs)
-            response.headers[REQUEST_ID_HEADER] = request_id
+            response.headers[HEADER] = request_id
             if away := outages().names:
                 response.headers[DEGRADED_HEADER] = ", ".join(away)
             return response
@@ -101,20 +93,6 @@ def observed(view: Callable[..., Any]) -> Callable[..., Any]:
             current_request_id.reset(token)
 
     return with_id
-
-
-def request_id_of(request: HttpRequest) -> str:
-    """Return the id of a request: what it brings along, if that is well-formed, or a new one.
-
-    It stays with the request, for what is logged of it later.
-    """
-    given: str | None = getattr(request, "reco_request_id", None)
-    if given is None:
-        given = request.META.get("HTTP_X_REQUEST_ID")
-        if given is None or not _WELL_FORMED.fullmatch(given):
-            given = os.urandom(8).hex()
-        request.reco_request_id = given  # type: ignore[attr-defined]
-    return given
 
 
 def _tell(request: HttpRequest, response: HttpResponse | None, seconds: float) -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
 import sys
 
 import pytest
 from django.test import Client
 
 from depict_reco.api.logs import JSONFormatter, RequestIdFilter
-from depict_reco.api.observing import current_request_id
+from depict_reco.api.request_ids import current_request_id
 from depict_reco.serving.requests import UNKNOWN_TYPE
 from depict_reco.signals import request_answered
 from depict_reco.tenants.models import ApiKey
@@ -231,3 +232,21 @@ def test_outside_of_requests_there_is_no_id():
     assert RequestIdFilter().filter(record)
     assert record.request_id == ""
     assert "request_id" not in json.loads(JSONFormatter().format(record))
+
+
+def test_a_project_may_name_them_in_its_settings():
+    """Logging is set up before the apps are ready; nothing may need a model by then."""
+    code = (
+        "from django.conf import settings\n"
+        "settings.configure(LOGGING={'version': 1,"
+        " 'filters': {'id': {'()': 'depict_reco.api.logs.RequestIdFilter'}},"
+        " 'formatters': {'json': {'()': 'depict_reco.api.logs.JSONFormatter'}},"
+        " 'handlers': {'err': {'class': 'logging.StreamHandler', 'filters': ['id'],"
+        " 'formatter': 'json'}}, 'root': {'handlers': ['err']}},"
+        " INSTALLED_APPS=['django.contrib.auth', 'django.contrib.contenttypes', 'depict_reco'])\n"
+        "import django, logging; django.setup(); logging.warning('ready')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stderr)["message"] == "ready"
