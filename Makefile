@@ -23,6 +23,10 @@ test: install ## run the suite on SQLite, or on what DATABASE_URL names
 test-great: install ## import the great data sets, killed and run again, where they are
 	$(BIN)/python -m pytest -n 2 -m great
 
+.PHONY: test-faults
+test-faults: install ## stop servers and break files under load; alone on the machine
+	$(BIN)/python -m pytest -m faults
+
 .PHONY: coverage
 coverage: install ## run the suite and show the branches that it misses
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered

@@ -101,7 +101,8 @@ class Installation:
         question = {
             "tenant": key.split()[0], "market": "se", "type": "popular", "product_ids": [], **body,
         }  # fmt: skip
-        return ask(server.port, "POST", MANY, json.dumps(question), {"X-API-KEY": self.keys[key]})
+        headers = {"X-API-KEY": self.keys[key], "X-Debug": "true"}
+        return ask(server.port, "POST", MANY, json.dumps(question), headers)
 
     def displays(self, server: WebServer, **body: Any) -> list[dict[str, Any]]:
         response = self.recommend(server, **body)
@@ -114,6 +115,23 @@ class Installation:
     def readiness(self, server: WebServer) -> str:
         response = self.get(server, "/readyz")
         return response.body["status"]
+
+    def version(self, server: WebServer) -> str:
+        """Return which model of acme a server answers from."""
+        markets = self.get(server, "/readyz").body["markets"]
+        return next(one["model_version"] for one in markets if one["tenant"] == "acme")
+
+    def served_folder(self) -> Path:
+        """Return where the published model of acme lies, once both servers have loaded it."""
+        path = self.do(
+            "result = Artifact.objects.get(currentartifact__market__tenant__slug='acme').path"
+        )
+        wait_until(
+            lambda: {self.version(server) for server in self.servers} == {Path(path).name},
+            seconds=3,
+            what="both serve what is published",
+        )
+        return self.folder / "artifacts" / path
 
     def is_ready(self) -> bool:
         return all(self.readiness(server) == "ok" for server in self.servers)

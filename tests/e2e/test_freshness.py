@@ -109,17 +109,8 @@ def test_a_changed_type(installation, seen):
     seen(lambda server: len(installation.named(server)) == 20, "the type as it was")
 
 
-def version(installation, server):
-    (market,) = (
-        one
-        for one in installation.get(server, "/readyz").body["markets"]
-        if one["tenant"] == "acme"
-    )
-    return market["model_version"]
-
-
 def test_a_new_artifact_and_the_way_back(installation, seen):
-    before = version(installation, installation.servers[0])
+    before = installation.served_folder().name
     after = installation.do(
         "from depict_reco.tasks import train_market\n"
         "market = Market.objects.get(tenant__slug='acme')\n"
@@ -127,10 +118,10 @@ def test_a_new_artifact_and_the_way_back(installation, seen):
         "result = Artifact.objects.get(currentartifact__market=market).version"
     )
     assert after != before
-    seen(lambda server: version(installation, server) == after, "the artifact")
+    seen(lambda server: installation.version(server) == after, "the artifact")
 
     installation.do(
         "from depict_reco.artifacts.publish import roll_back\n"
         "roll_back(Market.objects.get(tenant__slug='acme'))"
     )
-    seen(lambda server: version(installation, server) == before, "the rollback")
+    seen(lambda server: installation.version(server) == before, "the rollback")

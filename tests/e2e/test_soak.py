@@ -18,7 +18,8 @@ from pathlib import Path
 from depict_reco.artifacts.publish import roll_back
 from depict_reco.tasks import import_feed, train_market
 market = Market.objects.get(tenant__slug="acme")
-names = Product.objects.filter(market=market, active=True, hidden=False).values_list("product_id", flat=True)
+shown = Product.objects.filter(market=market, active=True, hidden=False)
+names = shown.values_list("product_id", flat=True)
 feed = Path({folder!r}) / "soak.csv"
 feed.write_text("product_id,title,price\\n" + "".join(
     f"{{name}},{{name.title()}},{price}\\n" for name in names
