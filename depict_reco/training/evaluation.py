@@ -19,6 +19,7 @@ from depict_reco.engine.sparse import Scored, without
 from depict_reco.exceptions import TrainingError
 from depict_reco.tenants.models import Market
 from depict_reco.training.dataset import open_window, read_dataset, read_items
+from depict_reco.training.memory import require_memory
 from depict_reco.training.pace import Progress
 
 
@@ -28,13 +29,15 @@ def evaluate(
     """Train on the older part of the window and ask about the newest sessions and baskets.
 
     Returns, per question (``next``, ``basket``) and method, the measures of ``engine.metrics``.
-    Nothing is stored or served. Raises TrainingError when there is too little to measure on.
+    Nothing is stored or served. Raises TrainingError when there is too little to measure on, and
+    its TrainingMemoryError when there is too little memory for it.
     """
 
     def reading(done: int, total: int) -> None:
         progress("reading events", 0.5 * done / total if total else 0.0)
 
     window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
+    require_memory(market, events=window.count, products=market.products.count())
     dataset = read_dataset(window, items=read_items(market), progress=reading)
     split = split_by_time(dataset.interactions)
     if split is None:

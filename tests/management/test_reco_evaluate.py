@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from depict_reco.models import Artifact, TrainingRun
+from depict_reco.training import memory
 
 pytestmark = pytest.mark.django_db
 
@@ -43,4 +44,11 @@ def test_nothing_is_stored(busy_shop):
 
 def test_too_little_to_measure_on_is_said(shop):
     with pytest.raises(CommandError, match="acme/se has too few sessions to measure on"):
+        evaluate()
+
+
+def test_what_does_not_fit_into_memory_is_refused(busy_shop, monkeypatch):
+    monkeypatch.setattr(memory, "available_mb", lambda: 100)
+
+    with pytest.raises(CommandError, match="The training of acme/se needs about"):
         evaluate()
