@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +16,7 @@ from scipy import linalg, sparse
 from depict_reco.engine.interactions import Groups
 from depict_reco.engine.sparse import (
     EMPTY,
+    Floats,
     Ints,
     Scored,
     ragged_positions,
@@ -84,12 +86,15 @@ def fit_cooccurrence(
     if weights is not None:
         per_group = per_group * weights
     plain = groups.incidence()
-    together = _counts(plain, groups.incidence(per_group))
-    frequency = np.asarray(groups.incidence(per_group).sum(axis=0)).ravel()
-    rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
-    expected = (frequency[rows] * frequency[together.indices]) ** normalise
-    together.data = (together.data / (expected + shrinkage)).astype(np.float32)
-    return Neighbours.from_matrix(together, count=count)
+    weighted = plain.copy()
+    weighted.data = np.repeat(per_group, np.diff(plain.indptr)).astype(np.float32)
+    frequency = np.bincount(weighted.indices, weights=weighted.data, minlength=groups.n_items)
+    scale = frequency**normalise
+
+    def cosine(counts: Floats, rows: Ints, columns: Ints) -> Floats:
+        return (counts / (scale[rows] * scale[columns] + shrinkage)).astype(np.float32)
+
+    return best_of_products(plain.T.tocsr(), weighted, count=count, score=cosine)
 
 
 def transition_counts(
@@ -260,17 +265,25 @@ def basket_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
 
 
 def best_of_products(
-    left: sparse.csr_matrix, right: sparse.csr_matrix, *, count: int, minimum: float = 0.0
+    left: sparse.csr_matrix,
+    right: sparse.csr_matrix,
+    *,
+    count: int,
+    minimum: float = 0.0,
+    score: Callable[[Floats, Ints, Ints], Floats] | None = None,
 ) -> Neighbours:
     """Return the ``count`` best entries above ``minimum`` in each row of left · right.
 
     The product is made in blocks of rows and never held as a whole; its diagonal is left out.
+    ``score`` makes scores of the entries of a block, given their rows and columns.
     """
     parts = []
     for start in range(0, left.shape[0], BLOCK):
         part = (left[start : start + BLOCK] @ right).tocsr()
-        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-        part = _kept(part, (part.data > minimum) & (part.indices != rows + start))
+        rows = np.repeat(np.arange(start, start + part.shape[0]), np.diff(part.indptr))
+        if score is not None:
+            part.data = score(part.data, rows, part.indices)
+        part = _kept(part, (part.data > minimum) & (part.indices != rows))
         parts.append(top_per_row(part, count))
     lengths = np.concatenate([np.diff(part.indptr) for part in parts] or [np.empty(0, np.int64)])
     return Neighbours(
@@ -278,18 +291,6 @@ def best_of_products(
         items=np.concatenate([p.indices for p in parts] or [np.empty(0)]).astype(np.int32),
         scores=np.concatenate([p.data for p in parts] or [np.empty(0)]).astype(np.float32),
     )
-
-
-def _counts(plain: sparse.csr_matrix, weighted: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return plainᵀ · weighted without its diagonal, in blocks of rows."""
-    transposed = plain.T.tocsr()
-    parts = []
-    for start in range(0, transposed.shape[0], BLOCK):
-        part = (transposed[start : start + BLOCK] @ weighted).tocsr()
-        rows = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-        parts.append(_kept(part, part.indices != rows + start))
-    shape = (transposed.shape[0], weighted.shape[1])
-    return sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(shape)
 
 
 def _kept(matrix: sparse.csr_matrix, keep: NDArray[np.bool_]) -> sparse.csr_matrix:
