@@ -20,6 +20,7 @@ from depict_reco.admin.lookups import LookupSelect
 from depict_reco.admin.readonly import ReadOnlyAdmin
 from depict_reco.admin.tables import mapping_table
 from depict_reco.models import Market, TrainingRun
+from depict_reco.training.pace import Phase
 
 
 class TrainForm(forms.Form):
@@ -42,6 +43,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         (None, {"fields": ["market", "state", "stage", "message", "versions"]}),
         (_("Times"), {"fields": [("started_at", "finished_at", "took"), "heartbeat_at", "worker"]}),
         (_("Read"), {"fields": [("events", "products")]}),
+        (_("Seconds per phase"), {"fields": ["durations_shown"]}),
         (_("Measured accuracy"), {"fields": ["metrics_shown"], "classes": ["reco-wide"]}),
     ]
 
@@ -91,6 +93,12 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         """The artifacts that came of the run and are still kept."""
         rows = [(links.link(links.page_url(row), row.version),) for row in run.artifacts.all()[:20]]
         return format_html_join(", ", "{}", rows) or "-"
+
+    @admin.display(description=_("seconds per phase"))
+    def durations_shown(self, run: TrainingRun) -> Any:
+        """In the order of the phases, which PostgreSQL does not keep."""
+        durations = run.durations
+        return mapping_table({phase: durations[phase] for phase in Phase if phase in durations})
 
     @admin.display(description=_("measured accuracy"))
     def metrics_shown(self, run: TrainingRun) -> Any:

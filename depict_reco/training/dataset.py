@@ -14,6 +14,7 @@ from depict_reco.engine.content import ProductText
 from depict_reco.engine.interactions import Interactions
 from depict_reco.events.models import Event
 from depict_reco.tenants.models import Market
+from depict_reco.training.cleaning import DAY
 from depict_reco.training.history import ACTIONS, COLUMNS, HistoryReader
 
 _CHUNK = 20_000
@@ -42,9 +43,16 @@ class Window:
 
     events: QuerySet[Event]
     """Oldest first."""
+    oldest: datetime | None
     newest: datetime | None
-    """The time of the newest event of the market; None without events."""
+    """The times of the first event and of the newest one of the market; None without events."""
     count: int
+
+    def days(self) -> float:
+        """Return how many days the events span, however long the window is."""
+        if self.oldest is None or self.newest is None:
+            return 0.0
+        return (self.newest - self.oldest).total_seconds() / DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +146,8 @@ def open_window(market: Market, *, days: int) -> Window:
     newest = events.order_by("-time").values_list("time", flat=True).first()
     start = newest - timedelta(days=days) if newest else None
     wanted = events.in_window(start).filter(type__in=list(ACTIONS))
-    return Window(events=wanted, newest=newest, count=wanted.count())
+    oldest = wanted.values_list("time", flat=True).first()
+    return Window(events=wanted, oldest=oldest, newest=newest, count=wanted.count())
 
 
 def _categories(market: Market) -> tuple[dict[int, str], dict[int, list[int]]]:

@@ -37,7 +37,8 @@ def evaluate(
         progress("reading events", 0.5 * done / total if total else 0.0)
 
     window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
-    require_memory(market, events=window.count, products=market.products.count())
+    products = market.products.count()
+    require_memory(market, events=window.count, products=products, days=window.days())
     dataset = read_dataset(window, items=read_items(market), progress=reading)
     split = split_by_time(dataset.interactions)
     if split is None:

@@ -42,20 +42,20 @@ def available_mb() -> int | None:
     return min(found) // MB if found else None
 
 
-def require_memory(market: Market, *, events: int, products: int) -> int:
-    """Return the megabytes that a training will need.
+def require_memory(market: Market, *, events: int, products: int, days: float) -> int:
+    """Return the megabytes that a training will need for events that span so many days.
 
     Raises TrainingMemoryError, with both figures and what to do, where there is less.
     """
     needed, available = needed_mb(events=events, products=products), available_mb()
     if available is None or needed <= available:
         return needed
-    window = settings.TRAINING_WINDOW_DAYS
     fitting = (available - FIXED_MB) * MB - products * BYTES_PER_PRODUCT
-    days = int(window * fitting / (events * BYTES_PER_EVENT)) if events else 0
+    longest = int(days * fitting / (events * BYTES_PER_EVENT)) if events else 0
     advice = (
-        f"Set TRAINING_WINDOW_DAYS to {days} or less (now {window}), or give it more memory."
-        if days >= 1
+        f"Set TRAINING_WINDOW_DAYS to {longest} or less (now {settings.TRAINING_WINDOW_DAYS}; the "
+        f"events span {days:.0f} days), or give it more memory."
+        if longest >= 1
         else "Give it more memory: the products alone need so much."
     )
     raise TrainingMemoryError(

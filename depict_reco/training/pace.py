@@ -45,7 +45,7 @@ _OF_PRODUCTS = {Phase.READING_PRODUCTS: 1.5e-5, Phase.CONTENT: 9e-5, Phase.WRITI
 _OF_EVENTS = {Phase.READING_EVENTS: 6e-6, Phase.TRIAL: 8e-6, Phase.FITTING: 9e-6}
 """Seconds per event that a phase may take."""
 _OF_ITSELF = {
-    Phase.OPTIONS: 3.0, Phase.TUNING: 12.0, Phase.MEASURING: 6.0, Phase.COMPARING: 3.0,
+    Phase.OPTIONS: 15.0, Phase.TUNING: 18.0, Phase.MEASURING: 3.0, Phase.COMPARING: 3.0,
     Phase.TRIAL: 6.0, Phase.FITTING: 6.0,
 }  # fmt: skip
 """Seconds that a phase may take whatever the size."""

@@ -149,15 +149,14 @@ def train(
     liked = Popularity.fit(split.train if split else dataset.interactions).liked
     content = ContentModel.fit(dataset.items.texts, liked=liked)
     dataset.items.texts.clear()  # they are large, and of no more use
-    options, weights, measured, tuning = _tune_and_measure(
-        dataset.items.ids, split, content, pace, examine
-    )
+    tuned = _tune_and_measure(dataset.items.ids, split, content, pace, examine)
+    del split  # nearly as large as all that was read
     pace.enter(Phase.FITTING)
     model = ShopModel.fit(
         dataset.interactions,
         (),
-        options=options,
-        weights=weights,
+        options=tuned.options,
+        weights=tuned.weights,
         content=content,
         progress=lambda stage, share: pace.note(share, detail=stage),
     )
@@ -165,12 +164,12 @@ def train(
     return TrainedModel(
         model=model,
         item_ids=dataset.items.ids,
-        accuracy=measured,
+        accuracy=tuned.accuracy,
         n_events=len(dataset.interactions),
         n_unknown=dataset.n_unknown,
         n_runaway=dataset.n_runaway,
         window=dataset.window or (),
-        tuning=tuning,
+        tuning=tuned.facts,
     )
 
 
@@ -183,7 +182,7 @@ def _read(market: Market, pace: Pace) -> Dataset:
             f"reco_import_feed {market.tenant.slug} {market.slug} SOURCE"
         )
     window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
-    require_memory(market, events=window.count, products=products)
+    require_memory(market, events=window.count, products=products, days=window.days())
     pace.expected = expectation(events=window.count, products=products, last=last_run(market))
     pace.enter(Phase.READING_PRODUCTS)
     items = read_items(market)
@@ -195,16 +194,24 @@ def _read(market: Market, pace: Pace) -> Dataset:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tuned:
+    """What to train with."""
+
+    options: FitOptions = field(default_factory=FitOptions)
+    weights: Weights = field(default_factory=Weights)
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    """Of weights learned without the sessions and baskets that it was measured on."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What tuning asked and how long it took, for the manifest."""
+
+
 def _tune_and_measure(
     item_ids: list[str], split: Split | None, content: ContentModel, pace: Pace, examine: Examine
-) -> tuple[FitOptions, Weights, dict[str, Any], dict[str, Any]]:
-    """Return the options and weights to train with, and the accuracy that they can be held to.
-
-    The accuracy is that of weights learned without the sessions and baskets it is measured on.
-    The last are the facts of the tuning, for the manifest.
-    """
+) -> _Tuned:
+    """Learn from the newest sessions and baskets what to train with, and how good that is."""
     if split is None:
-        return FitOptions(), Weights(), {}, {}
+        return _Tuned()
     pace.enter(Phase.OPTIONS)
     options = tuned_options(FitOptions(), split)
     pace.enter(Phase.TRIAL)
@@ -226,8 +233,12 @@ def _tune_and_measure(
     pace.enter(Phase.COMPARING)
     examine(Trial(model=trial, split=split, item_ids=item_ids, accuracy=measured))
     spent = pace.durations[Phase.OPTIONS] + pace.durations[Phase.TUNING]
-    tuning = {"questions": limit, "seconds": round(spent, 1), "allowed": round(seconds, 1)}
-    return options, weights, measured, tuning
+    return _Tuned(
+        options=options,
+        weights=weights,
+        accuracy=measured,
+        facts={"questions": limit, "seconds": round(spent, 1), "allowed": round(seconds, 1)},
+    )
 
 
 def tuning_seconds(pace: Pace) -> float:

@@ -64,3 +64,12 @@ def test_what_cannot_be_started_is_said(admin_client, shop, monkeypatch):
     monkeypatch.setattr("depict_reco.admin.training_start.start_command", refuse)
     response = admin_client.post(f"{LIST}train/", {"market": shop.market.pk})
     assert messages_of(response) == ["No interpreter."]
+
+
+def test_the_seconds_of_each_phase_stand_in_their_order(admin_client, shop):
+    durations = {"fitting": 4.5, "content": 2.25}
+    run = TrainingRun.objects.create(market=shop.market, durations=durations)
+
+    page = admin_client.get(f"{LIST}{run.pk}/change/").text
+
+    assert page.index("<td>2.2500</td>") < page.index("<td>4.5000</td>")

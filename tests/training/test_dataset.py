@@ -290,6 +290,15 @@ def test_the_window_counts_back_from_the_newest_event(market):
     assert len(data.interactions) == 2
 
 
+def test_a_window_says_how_many_days_its_events_span(market):
+    assert open_window(market, days=10).days() == 0.0
+    for day in (0, 12, 18, 20):
+        add_event(market, "a", time=START + timedelta(days=day))
+
+    assert open_window(market, days=10).days() == 8.0
+    assert open_window(market, days=1000).days() == 20.0
+
+
 def test_events_of_other_markets_are_not_read(market):
     other = make_shop("other")
     add_events(other)
@@ -317,8 +326,8 @@ def test_progress_ends_with_everything(busy_shop):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_shop(busy_shop, django_assert_num_queries):
-    # newest event, count; categories, links, products; events
-    with django_assert_num_queries(6):
+    # newest event, oldest, count; categories, links, products; events
+    with django_assert_num_queries(7):
         read(busy_shop)
 
 

@@ -103,14 +103,14 @@ def test_the_need_grows_with_events_and_products():
 def test_what_fits_is_let_through(shop, monkeypatch):
     monkeypatch.setattr(memory, "available_mb", lambda: needed_mb(events=5, products=5))
 
-    assert require_memory(shop, events=5, products=5) == needed_mb(events=5, products=5)
+    assert require_memory(shop, events=5, products=5, days=1) == needed_mb(events=5, products=5)
 
 
 @pytest.mark.django_db
 def test_without_a_limit_nothing_is_refused(shop, monkeypatch):
     monkeypatch.setattr(memory, "available_mb", lambda: None)
 
-    assert require_memory(shop, events=10**12, products=1) > 10**6
+    assert require_memory(shop, events=10**12, products=1, days=9) > 10**6
 
 
 @pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_refused_with_a_window_that_would(shop, monkeypatch
     monkeypatch.setattr(memory, "available_mb", lambda: half)
 
     with pytest.raises(TrainingMemoryError) as caught:
-        require_memory(shop, events=10_000_000, products=1000)
+        require_memory(shop, events=10_000_000, products=1000, days=60.0)
 
     message = str(caught.value)
     assert message.startswith(
@@ -129,8 +129,8 @@ def test_what_does_not_fit_is_refused_with_a_window_that_would(shop, monkeypatch
         f"products, and {half:,} MB are available. Set TRAINING_WINDOW_DAYS to "
     )
     days = int(message.split("TRAINING_WINDOW_DAYS to ")[1].split()[0])
-    assert days in (49, 50)
-    assert "(now 100)" in message
+    assert days in (29, 30)
+    assert "(now 100; the events span 60 days)" in message
     assert message.endswith("set TRAINING_MEMORY_MB.")
 
 
@@ -139,4 +139,4 @@ def test_no_window_is_advised_where_none_would_do(shop, monkeypatch):
     monkeypatch.setattr(memory, "available_mb", lambda: 10)
 
     with pytest.raises(TrainingMemoryError, match="more memory: the products alone need so much"):
-        require_memory(shop, events=10, products=1)
+        require_memory(shop, events=10, products=1, days=60.0)
