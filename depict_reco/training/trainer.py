@@ -232,7 +232,7 @@ def _tune_and_measure(
     measured = accuracy(trial, split)
     pace.enter(Phase.COMPARING)
     examine(Trial(model=trial, split=split, item_ids=item_ids, accuracy=measured))
-    spent = pace.durations[Phase.OPTIONS] + pace.durations[Phase.TUNING]
+    spent = pace.durations[Phase.TUNING]
     return _Tuned(
         options=options,
         weights=weights,
