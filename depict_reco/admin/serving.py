@@ -28,7 +28,9 @@ class TypeForm(forms.ModelForm):
         rows=5,
         help_text=_(
             'A JSON object. "exclude_category_ids": category ids whose products are left out; '
-            '"chain": the sources to ask, in this order, instead of the strategy\'s own.'
+            '"chain": the sources to ask, in this order, instead of the strategy\'s own; '
+            '"exploration": the share of the places, 0 to 0.5, in which new products that hardly '
+            "anybody has seen take turns."
         ),
     )
 

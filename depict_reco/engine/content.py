@@ -118,18 +118,31 @@ class ContentModel:
 
     def scores_of_text(self, text: ProductText) -> Scored:
         """Score items by their likeness to a product that need not be among them."""
-        terms = terms_of(text)
-        if not terms:
+        buckets, weights = self._vector(text)
+        at, lengths = ragged_positions(self.bucket_indptr, buckets)
+        if len(at) == 0:
             return EMPTY
+        scores = self.bucket_weights[at] * np.repeat(weights, lengths)
+        return sum_by_item(self.bucket_items[at], scores.astype(np.float32))
+
+    def likeness(self, text: ProductText, others: Iterable[ProductText]) -> NDArray[np.float32]:
+        """Return the cosine of a text and each of some others, none of which need be an item's."""
+        buckets, weights = self._vector(text)
+        own = dict(zip(buckets.tolist(), weights.tolist(), strict=True))
+        found = []
+        for other in others:
+            terms = zip(*(part.tolist() for part in self._vector(other)), strict=True)
+            found.append(sum(weight * own.get(bucket, 0.0) for bucket, weight in terms))
+        return np.array(found, dtype=np.float32)
+
+    def _vector(self, text: ProductText) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the hashed terms of a text and their weights, of length 1 together."""
+        terms = terms_of(text)
         buckets = np.fromiter(terms, dtype=np.int64, count=len(terms))
         weights = np.log1p(np.fromiter(terms.values(), dtype=np.float32, count=len(terms)))
-        weights = weights * self.idf[buckets]
-        norm = float(np.sqrt((weights**2).sum()))
-        at, lengths = ragged_positions(self.bucket_indptr, buckets)
-        if len(at) == 0 or norm == 0.0:
-            return EMPTY
-        scores = self.bucket_weights[at] * np.repeat(weights / norm, lengths)
-        return sum_by_item(self.bucket_items[at], scores.astype(np.float32))
+        weights *= self.idf[buckets]
+        weights /= max(float(np.sqrt((weights**2).sum())), 1e-12)
+        return buckets, weights
 
 
 def _normalised(matrix: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.csr_matrix:

@@ -162,16 +162,19 @@ SOURCES: dict[str, Callable[[Context], Codes]] = {
 }  # fmt: skip
 
 
+def nearest_categories(context: Context) -> tuple[int, ...]:
+    """Return the category asked for, else those of the last product, nearest first."""
+    if context.category is not None:
+        return (context.category,)
+    codes = context.anchors or context.history
+    return context.snapshot.columns.categories_of(codes[-1]) if codes else ()
+
+
 def _in_category(context: Context, rank: Codes) -> Codes | None:
     """Return the products of the nearest category that can fill the answer, by their rank."""
     columns = context.snapshot.columns
-    if context.category is not None:
-        nearest: tuple[int, ...] = (context.category,)
-    else:
-        codes = context.anchors or context.history
-        nearest = columns.categories_of(codes[-1]) if codes else ()
     members: Codes | None = None
-    for category in nearest:
+    for category in nearest_categories(context):
         members = columns.codes_in(category)
         if int(context.allowed[members].sum()) >= context.limit:
             break
@@ -186,11 +189,16 @@ def _alike(snapshot: MarketSnapshot, code: int) -> Scored:
     """Score items by their likeness to a product that the model does not know."""
     if snapshot.model is None:
         return EMPTY
+    return snapshot.model.content.scores_of_text(text_of(snapshot, code))
+
+
+def text_of(snapshot: MarketSnapshot, code: int) -> ProductText:
+    """Return what a product says of itself, as training reads it."""
     columns = snapshot.columns
     row = columns.row(next(iter(columns.rows_of(code))))
     names = {pk: name for name, pk in columns.tree.pks.items()}
     categories = tuple(names[pk] for pk in columns.categories_of(code))
-    return snapshot.model.content.scores_of_text(_text(row, categories))
+    return _text(row, categories)
 
 
 def _text(row: ProductRow, categories: tuple[str, ...]) -> ProductText:

@@ -14,6 +14,7 @@ from depict_reco.events.shoppers import ShopperEvent, recent_product_events
 from depict_reco.serving.bought import bought_by
 from depict_reco.serving.candidates import SOURCES, Context
 from depict_reco.serving.encoding import to_json
+from depict_reco.serving.exploration import explore
 from depict_reco.serving.models import MAX_LIMIT
 from depict_reco.serving.requests import UNKNOWN_TYPE, Answer, RecommendRequest
 from depict_reco.serving.snapshots import MarketSnapshot, snapshot_book
@@ -39,7 +40,16 @@ def recommend(request: RecommendRequest) -> Answer:
             body=b'{"displays":[],"error":' + to_json(UNKNOWN_TYPE) + b"}", error=UNKNOWN_TYPE
         )
     snapshot = snapshot_book().get(market)
-    codes, sources = _rank(snapshot, entry, request)
+    context = _context(snapshot, entry, request)
+    codes, sources = _rank(context, entry)
+    if entry.exploration:
+        codes, sources = explore(
+            context,
+            codes,
+            sources,
+            share=entry.exploration,
+            key=request.shopper_ids or request.product_ids,
+        )
     columns = snapshot.columns
     rows = columns.shown[codes]
     ids = recommendation_ids(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
@@ -78,11 +88,8 @@ def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[
     )
 
 
-def _rank(
-    snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest
-) -> tuple[list[int], list[str]]:
+def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
     """Return the chosen item groups, best first, and the source of each."""
-    context = _context(snapshot, entry, request)
     sources: dict[int, str] = {}
     for name in entry.chain:
         found = SOURCES[name](context)

@@ -26,6 +26,9 @@ class Strategy(models.TextChoices):
     BUY_AGAIN = "buy_again", _("what this shopper will buy again")
 
 
+MOST_EXPLORED = 0.5
+"""Largest share of an answer that may go to new products."""
+
 CHAINS: dict[str, tuple[str, ...]] = {
     # source names are methods of serving.candidates; one answer is filled from left to right
     Strategy.SUBSTITUTES: ("substitutes", "content", "trending", "popular", "catalogue"),
@@ -45,13 +48,22 @@ def validate_parameters(parameters: Any) -> None:
 
     ``exclude_category_ids``  list of category ids whose products are left out
     ``chain``                 list of source names to use instead of the strategy's own
+    ``exploration``           share of the places that new products take turns in, 0 to 0.5
     """
     if not isinstance(parameters, dict):
         raise ValueError("Parameters are a JSON object, such as {}.")
-    known = {"exclude_category_ids", "chain"}
+    known = {"exclude_category_ids", "chain", "exploration"}
     if unknown := sorted(set(parameters) - known):
         raise ValueError(f"Unknown parameter {unknown[0]!r}; known are {', '.join(sorted(known))}.")
+    share = parameters.get("exploration", 0)
+    if type(share) not in (int, float) or not 0 <= share <= MOST_EXPLORED:
+        raise ValueError(
+            f"exploration must be a number from 0 to {MOST_EXPLORED}, not {share!r}: the share of "
+            "the places that go to new products."
+        )
     for name, value in parameters.items():
+        if name == "exploration":
+            continue
         if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
             raise ValueError(f"{name} must be a list of strings.")
     sources = {source for chain in CHAINS.values() for source in chain}

@@ -26,6 +26,8 @@ class TypeEntry:
     strategy: str
     chain: tuple[str, ...]
     excluded_categories: tuple[str, ...]
+    exploration: float
+    """Share of the places that new products take turns in."""
     default_limit: int
 
 
@@ -80,6 +82,7 @@ def _entry(row: RecommendationType) -> TypeEntry:
         strategy=row.strategy,
         chain=tuple(parameters.get("chain") or CHAINS[row.strategy]),
         excluded_categories=tuple(parameters.get("exclude_category_ids", ())),
+        exploration=float(parameters.get("exploration", 0)),
         default_limit=row.default_limit,
     )
 

@@ -116,6 +116,19 @@ def test_a_product_that_came_later_is_compared():
     assert 0.1 < partly[0] < 0.9
 
 
+def test_texts_that_are_no_items_are_compared():
+    """The likeness is that which the same text would have as an item."""
+    texts = [ProductText(title="red teapot"), ProductText(title="blue teapot"), ProductText()]
+    model = ContentModel.fit([*texts, ProductText(title="spade", brand="Home")])
+    found = model.likeness(ProductText(title="red teapot"), texts)
+    expected = model.scores_of_text(ProductText(title="red teapot"))
+    assert found.dtype == np.float32
+    assert found.tolist() == pytest.approx([1.0, expected.scores[1], 0.0], abs=1e-5)
+    assert 0 < found[1] < 1
+    assert model.likeness(ProductText(), texts).tolist() == [0, 0, 0]
+    assert model.likeness(texts[0], []).tolist() == []
+
+
 def test_unknown_words_find_nothing():
     model = ContentModel.fit(titles("red wool socks", "garden hose"))
     assert found_by(model, ProductText(title="xylophone")) == {}

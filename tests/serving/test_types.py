@@ -63,7 +63,15 @@ def test_new_types_are_made_known_to_serving_processes(acme):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"exclude_category_ids": ["a", "b"]}, {"chain": ["content", "popular"]}, {"chain": []}],
+    [
+        {},
+        {"exclude_category_ids": ["a", "b"]},
+        {"chain": ["content", "popular"]},
+        {"chain": []},
+        {"exploration": 0},
+        {"exploration": 0.1, "chain": ["popular"]},
+        {"exploration": 0.5},
+    ],
 )
 def test_good_parameters(parameters):
     validate_parameters(parameters)
@@ -74,9 +82,18 @@ def test_good_parameters(parameters):
     [
         ([], "Parameters are a JSON object"),
         (None, "Parameters are a JSON object"),
-        ({"chains": []}, "Unknown parameter 'chains'; known are chain, exclude_category_ids"),
+        (
+            {"chains": []},
+            "Unknown parameter 'chains'; known are chain, exclude_category_ids, exp",
+        ),
         ({"chain": "content"}, "chain must be a list of strings"),
         ({"exclude_category_ids": [1]}, "exclude_category_ids must be a list of strings"),
+        ({"exploration": 0.51}, "exploration must be a number from 0 to 0.5, not 0.51: the share"),
+        ({"exploration": -0.1}, "exploration must be a number from 0 to 0.5, not -0.1"),
+        ({"exploration": True}, "exploration must be a number from 0 to 0.5, not True"),
+        ({"exploration": "0.1"}, "exploration must be a number from 0 to 0.5, not '0.1'"),
+        ({"exploration": None}, "exploration must be a number from 0 to 0.5, not None"),
+        ({"exploration": float("nan")}, "exploration must be a number from 0 to 0.5, not nan"),
         (
             {"chain": ["magic"]},
             "Unknown source 'magic'; known are buy_again, catalogue",

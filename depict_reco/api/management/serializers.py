@@ -186,7 +186,8 @@ class RecommendationTypeSerializer(CheckedSerializer):
     tenant = TenantSlug(source="tenant.slug")
     market = MarketSlug(source="market.slug", allow_null=True, required=False)
     parameters = serializers.DictField(
-        required=False, help_text="`exclude_category_ids` and `chain`: lists of strings."
+        required=False,
+        help_text="`exclude_category_ids` and `chain`: lists of strings; `exploration`: 0 to 0.5.",
     )
 
     class Meta:
