@@ -60,13 +60,15 @@ class Groups:
     """Sequences of items - sessions or baskets - in the order of their last interaction.
 
     ``indptr`` int64 (g + 1,), ``items`` int32 (total,), ``times`` float64 (g,): seconds of the
-    last interaction. Row ``g`` of the ragged array is what happened, oldest first.
+    last interaction. Row ``g`` of the ragged array is what happened, oldest first. ``actions``
+    int8 (total,), where it is known: what was done with each item first.
     """
 
     indptr: NDArray[np.int64]
     items: NDArray[np.int32]
     times: NDArray[np.float64]
     n_items: int
+    actions: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -83,6 +85,7 @@ class Groups:
             indptr=self.indptr[: count + 1],
             items=self.items[:end],
             times=self.times[:count],
+            actions=None if self.actions is None else self.actions[:end],
         )
 
     def incidence(self, weights: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
@@ -109,6 +112,7 @@ def group(
     times: NDArray[np.float64],
     *,
     n_items: int,
+    actions: NDArray[np.int8] | None = None,
     min_length: int = 1,
     max_length: int = 200,
     distinct: bool = False,
@@ -122,6 +126,7 @@ def group(
     known = np.flatnonzero(keys >= 0)
     order = known[np.argsort(keys[known], kind="stable")]
     keys, items, times = keys[order], items[order], times[order]
+    actions = None if actions is None else actions[order]
     if distinct:
         pair = keys.astype(np.int64) * n_items + items
         _, first = np.unique(pair, return_index=True)
@@ -130,6 +135,7 @@ def group(
         same = (keys[1:] == keys[:-1]) & (items[1:] == items[:-1])
         keep = np.flatnonzero(np.concatenate((np.ones(min(1, len(keys)), dtype=bool), ~same)))
     keys, items, times = keys[keep], items[keep], times[keep]
+    actions = None if actions is None else actions[keep]
     starts = np.flatnonzero(
         np.concatenate((np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]))
     )
@@ -147,4 +153,5 @@ def group(
         items=items[positions].astype(np.int32),
         times=times[ends - 1] if len(ends) else np.empty(0),
         n_items=n_items,
+        actions=None if actions is None else actions[positions],
     )

@@ -29,6 +29,7 @@ from depict_reco.engine.neighbours import (
     fit_two_steps,
     transition_counts,
 )
+from depict_reco.engine.occurrences import Occurrences
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
@@ -99,6 +100,7 @@ class ShopModel:
     content: ContentModel
     popularity: Popularity
     repeat: RepeatModel
+    occurrences: Occurrences
     weights: Weights
     options: FitOptions
 
@@ -164,6 +166,7 @@ class ShopModel:
             content=content,
             popularity=popularity,
             repeat=RepeatModel.fit(interactions),
+            occurrences=Occurrences.fit(interactions, sessions),
             weights=weights or Weights(),
             options=options,
         )
@@ -183,8 +186,7 @@ class ShopModel:
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
         asked, query = query, query[-self.options.longest_session :]
-        steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
-        recency = np.exp(-steps / np.float32(self.options.recency))
+        recency = recency_of(query, self.options)
         parts = [
             self.sessions.scores(query),
             self.transitions.scores_of(query, recency),
@@ -222,9 +224,7 @@ class ShopModel:
     def _blended(self, parts: list[Scored], weights: tuple[float, ...]) -> Scored:
         """Return the chance of each item that the parts speak for, the best one's being 1."""
         n_parts = len(parts)
-        found = blend(
-            [part.evidence(w) for part, w in zip(parts, weights[:n_parts], strict=True) if w > 0]
-        )
+        found = blend(weighed(parts, weights[:n_parts]))
         keep = np.flatnonzero(found.scores > 0)
         if len(keep) == 0:
             return EMPTY
@@ -284,6 +284,7 @@ class ShopModel:
             ),
             popularity=Popularity(**part(Popularity, "popularity")),
             repeat=RepeatModel(**part(RepeatModel, "repeat")),
+            occurrences=Occurrences(**part(Occurrences, "occurrences")),
             weights=weights,
             options=options,
         )
@@ -291,6 +292,20 @@ class ShopModel:
     def with_weights(self, weights: Weights) -> Self:
         """Return the same model with other weights."""
         return replace(self, weights=weights)
+
+
+def recency_of(query: Ints, options: FitOptions) -> NDArray[np.float32]:
+    """Return how much each item of a session counts, shape of ``query``, oldest first."""
+    steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
+    return np.exp(-steps / np.float32(options.recency))
+
+
+def weighed(parts: list[Scored], weights: tuple[float, ...]) -> list[Scored]:
+    """Return what each part says, as it goes into the sum; nothing where it has no weight."""
+    return [
+        part.evidence(weight) if weight > 0 else EMPTY
+        for part, weight in zip(parts, weights, strict=True)
+    ]
 
 
 def session_groups(interactions: Interactions) -> Groups:
@@ -301,6 +316,7 @@ def session_groups(interactions: Interactions) -> Groups:
         interactions.items,
         interactions.times,
         n_items=interactions.n_items,
+        actions=interactions.actions,
         min_length=2,
     )
 
