@@ -1,6 +1,6 @@
 """How well questions are answered: ours beside every rival, on real shops, in one run.
 
-    python -m benchmarks.accuracy [retailrocket yoochoose online_retail groceries cellphones]
+    python -m benchmarks.accuracy [retailrocket yoochoose online_retail groceries cellphones cold]
 
 Every question is scored against the full catalogue, ties share the average of their ranks, and
 nothing that the question names counts as an answer. Ours is trained as ``reco_train`` does; the
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import rivals, shops
 from benchmarks.shops import Question, Relations, Shop
@@ -143,6 +144,38 @@ def basket_table(title: str, shop: Shop) -> None:
     print("weights", model.weights.complements)
 
 
+def cold_tables() -> None:
+    """What is known of products that nobody has looked at yet?
+
+    A tenth of the products is hidden from the training. They are then asked about, and asked for.
+    """
+    shop = shops.retailrocket()
+    n = shop.train.n_items
+    cold = np.zeros(n, dtype=bool)
+    cold[np.random.default_rng(0).permutation(n)[: n // 10]] = True
+    known = shop.train.select(~cold[shop.train.items])
+    texts = shops.retailrocket_texts(shop.names)
+    model = trained(known, texts)
+    popular = rivals.Popular(session_groups(known)).scores
+    category = Category(texts, np.bincount(known.items, minlength=n))
+    for title, asked in (
+        ("the last product of the request is new", [q for q in shop.questions if cold[q[0][-1]]]),
+        ("the right answer is new", [q for q in shop.questions if cold[q[1]]]),
+    ):
+        rows = [
+            ("popular", measured(asked, unseen(popular), n)),
+            ("popular in the category", measured(asked, unseen(category.scores), n)),
+            ("content alone", measured(asked, unseen(_content_of(model)), n)),
+            ("next_items", measured(asked, model.next_items, n)),
+            (OURS, measured(asked, lambda query: model.substitutes(query[-1:]), n)),
+        ]
+        show(f"RetailRocket, {title}: {len(asked)} questions; {OURS} answers `similar`", rows)
+
+
+def _content_of(model: ShopModel) -> Answer:
+    return lambda query: model.content.neighbours.scores_of(query[-1:])
+
+
 def cellphone_tables() -> None:
     """Is what is similar similar, and does what completes complete?"""
     shop = shops.cellphones()
@@ -152,7 +185,8 @@ def cellphone_tables() -> None:
     for title, singles, sales in (("nothing else", [], False), ("single sales", sold, True)):
         past = shops.from_groups(singles, n_items=n, action=Action.PURCHASE, baskets=True)
         model = ShopModel.fit(past, shop.texts, options=FitOptions())
-        category = Category(shop, sales=sales)
+        counts = np.bincount([item for [item] in sold], minlength=n) if sales else None
+        category = Category(shop.texts, counts)
         rows = [
             ("popular in the category", measured(viewed, unseen(category.scores), n)),
             (OURS, measured(viewed, model.substitutes, n)),
@@ -198,17 +232,17 @@ def two_questions(shop: Relations, bought: Sequence[Sequence[int]]) -> None:
 
 
 class Category:
-    """The products of the smallest category that a product is in, all alike or by ``sales``."""
+    """The products of the smallest category that a product is in, by how often they were wanted."""
 
-    def __init__(self, shop: Relations, *, sales: bool = False) -> None:
-        n = len(shop.texts)
-        bought = [item for related in shop.also_bought for item in related]
-        counts = np.bincount(bought, minlength=n) if sales else np.zeros(n, dtype=np.int64)
+    def __init__(
+        self, texts: Sequence[ProductText], counts: NDArray[np.integer] | None = None
+    ) -> None:
         members: dict[str, list[int]] = {}
-        for item, text in enumerate(shop.texts):
+        for item, text in enumerate(texts):
             for category in text.categories:
                 members.setdefault(category, []).append(item)
-        self._texts, self._members, self._counts = shop.texts, members, counts
+        self._texts, self._members = texts, members
+        self._counts = np.zeros(len(texts), dtype=np.int64) if counts is None else counts
 
     def scores(self, query: Ints) -> Scored:
         names = self._texts[int(query[-1])].categories
@@ -301,6 +335,7 @@ TABLES: dict[str, tuple[str, Callable[[], None]]] = {
     ),
     "groceries": (shops.GROCERIES, lambda: basket_table("Groceries", shops.groceries())),
     "cellphones": (shops.CELLPHONES, cellphone_tables),
+    "cold": (shops.RETAILROCKET_ATTRIBUTES, cold_tables),
 }
 
 

@@ -29,6 +29,7 @@ DATA = Path(
 )
 
 RETAILROCKET = "retailrocket_dsrhk_sessions.csv.gz"
+RETAILROCKET_ATTRIBUTES = "retailrocket_dsrhk_item_attributes.csv.gz"
 YOOCHOOSE = "yoochoose_100k_timestamps.csv.gz"
 ONLINE_RETAIL = "online_retail_to_2011-10-31.csv.gz"
 GROCERIES = "groceries_arules.csv.gz"
@@ -66,6 +67,23 @@ def retailrocket() -> Shop:
     return _session_shop(
         [(row["session"], row["item"], float(at), row["split"]) for at, row in enumerate(rows)]
     )
+
+
+def retailrocket_texts(names: Sequence[str]) -> list[ProductText]:
+    """What the shop says of its items: relation 5 is the category, 6 the one above it."""
+    values: dict[str, dict[str, str]] = {}
+    for row in _rows(RETAILROCKET_ATTRIBUTES):
+        values.setdefault(row["item"], {})[row["relation"]] = row["value"]
+    texts = []
+    for name in names:
+        known = values.get(name, {})
+        texts.append(
+            ProductText(
+                categories=tuple(f"{at}:{known[at]}" for at in ("5", "6") if at in known),
+                attributes={at: value for at, value in known.items() if at not in ("5", "6")},
+            )
+        )
+    return texts
 
 
 def yoochoose() -> Shop:

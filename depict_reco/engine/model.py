@@ -62,7 +62,7 @@ class FitOptions:
 
     neighbours: int = 150
     """Related items kept per item and model."""
-    linear_items: int = 6000
+    linear_items: int = 12_000
     """Most frequent items of the linear basket model; it needs 4 bytes times its square."""
     regularisation: float = 50.0
     """Of the linear basket model; training tries several."""
