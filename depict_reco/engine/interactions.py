@@ -155,3 +155,25 @@ def group(
         n_items=n_items,
         actions=None if actions is None else actions[positions],
     )
+
+
+def crossed(interactions: Interactions) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Return what was seen and what was wanted - put into a cart or bought - by session.
+
+    Both are float32 matrices (n_sessions, n_items) of 0 and 1 over the sessions that have both.
+    """
+    known = interactions.sessions >= 0
+    seen = known & (interactions.actions == Action.VIEW)
+    wanted = known & np.isin(interactions.actions, (Action.CART, Action.PURCHASE))
+    both = np.intersect1d(interactions.sessions[seen], interactions.sessions[wanted])
+    matrices = []
+    for mask in (seen, wanted):
+        mask = mask & np.isin(interactions.sessions, both)
+        rows = np.searchsorted(both, interactions.sessions[mask])
+        matrix = sparse.csr_matrix(
+            (np.ones(len(rows), dtype=np.float32), (rows, interactions.items[mask])),
+            shape=(len(both), interactions.n_items),
+        )
+        matrix.data[:] = 1.0
+        matrices.append(matrix)
+    return matrices[0], matrices[1]

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.engine.content import ContentModel, ProductText
-from depict_reco.engine.interactions import Action, Groups, Interactions, group
+from depict_reco.engine.interactions import Action, Groups, Interactions, crossed, group
 from depict_reco.engine.neighbours import (
     Neighbours,
     age_weights,
     basket_weights,
     fit_cooccurrence,
+    fit_crossed,
     fit_ease,
     fit_transitions,
     fit_two_steps,
@@ -39,7 +40,7 @@ Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole that is done (0 to 1)."""
 
 NEXT_PARTS = ("sessions", "transitions", "latest", "fresh", "together", "walks", "content")
-BASKET_PARTS = ("baskets", "linear", "sessions", "walks", "content")
+BASKET_PARTS = ("baskets", "linear", "crossed", "sessions", "walks", "content")
 SUBSTITUTE_PARTS = ("content", "views", "together", "transitions", "walks")
 
 
@@ -52,7 +53,7 @@ class Weights:
     """The weights of the parts of each question, as named above, then those of the PRIORS."""
 
     next_items: tuple[float, ...] = (0.7, 0.2, 1.0, 1.0, 2.0, 2.0, 0.5, 1.5, -1.5)
-    complements: tuple[float, ...] = (1.5, 6.0, 0.5, 0.5, 0.3, 0.5, -0.5)
+    complements: tuple[float, ...] = (1.5, 6.0, 1.0, 0.5, 0.5, 0.3, 0.5, -0.5)
     substitutes: tuple[float, ...] = (3.0, 3.0, 0.5, 0.3, 0.5, 0.0, 2.0)
 
 
@@ -97,6 +98,7 @@ class ShopModel:
     walks: Neighbours
     baskets: Neighbours
     linear: Neighbours
+    crossed: Neighbours
     content: ContentModel
     popularity: Popularity
     repeat: RepeatModel
@@ -142,6 +144,7 @@ class ShopModel:
         views = fit_cooccurrence(view_groups(interactions), count=count)
         progress("baskets", 0.8)
         in_baskets = fit_cooccurrence(baskets, count=count)
+        wanted = fit_crossed(*crossed(interactions), count=count)
         progress("linear model", 0.85)
         linear = fit_ease(
             baskets,
@@ -163,6 +166,7 @@ class ShopModel:
             walks=walks,
             baskets=in_baskets,
             linear=linear,
+            crossed=wanted,
             content=content,
             popularity=popularity,
             repeat=RepeatModel.fit(interactions),
@@ -204,6 +208,7 @@ class ShopModel:
         parts = [
             self.baskets.scores_of(query),
             self.linear.scores_of(query),
+            self.crossed.scores_of(query),
             self.sessions.scores(query[-self.options.longest_session :]),
             self.walks.scores_of(query),
             self.content.neighbours.scores_of(query),
@@ -278,6 +283,7 @@ class ShopModel:
             walks=neighbours("walks"),
             baskets=neighbours("baskets"),
             linear=neighbours("linear"),
+            crossed=neighbours("crossed"),
             content=ContentModel(
                 **part(ContentModel, "content", but="neighbours"),
                 neighbours=neighbours("content.neighbours"),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from depict_reco.engine.interactions import Action, Interactions, group
+from depict_reco.engine.interactions import Action, Interactions, crossed, group
 from depict_reco.testing import groups_of
 
 
@@ -140,3 +140,33 @@ def test_select_keeps_the_columns_together():
     assert some.shoppers.tolist() == [9, 9]
     assert some.times.tolist() == [1.0, 3.0]
     assert some.n_items == 10
+
+
+def test_crossed_are_sessions_that_looked_and_wanted():
+    rows = [
+        (0, Action.VIEW, 7),
+        (0, Action.VIEW, 7),
+        (1, Action.CART, 7),
+        (2, Action.PURCHASE, 7),
+        (2, Action.VIEW, 8),
+        (1, Action.PURCHASE, 9),
+        (0, Action.VIEW, -1),
+        (1, Action.CART, -1),
+        (2, Action.VIEW, 3),
+        (2, Action.RETURN, 3),
+    ]
+    items, actions, sessions = (np.array(column) for column in zip(*rows, strict=True))
+    none = np.full(len(rows), -1, dtype=np.int32)
+    seen, wanted = crossed(
+        Interactions(
+            items=items.astype(np.int32),
+            actions=actions.astype(np.int8),
+            sessions=sessions.astype(np.int32),
+            baskets=none,
+            shoppers=none,
+            times=np.arange(len(rows), dtype=np.float64),
+            n_items=3,
+        )
+    )
+    assert seen.toarray().tolist() == [[1.0, 0.0, 0.0]]
+    assert wanted.toarray().tolist() == [[0.0, 1.0, 1.0]]

@@ -160,7 +160,7 @@ def test_priors_lift_and_lower_what_the_parts_name(model):
 
 def test_what_is_spoken_against_more_than_for_is_not_answered(model):
     """Kettles are never bought together: one in the basket speaks against the others."""
-    weights = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    weights = tuple(float(name == "linear") for name in (*BASKET_PARTS, *PRIORS))
     changed = model.with_weights(replace(model.weights, complements=weights))
     assert set(changed.complements(query(0)).items.tolist()) == {3, 6}
 
@@ -202,6 +202,18 @@ def test_progress_rises():
     assert [share for _, share in shares] == sorted(share for _, share in shares)
     assert all(stage and 0 <= share <= 1 for stage, share in shares)
     assert len({stage for stage, _ in shares}) == len(shares) > 3
+
+
+def test_what_is_viewed_and_then_wanted_completes():
+    """Without a single order of two, those who looked at 0 put 1 into their carts."""
+    rows = []
+    for session in range(30):
+        rows += [(0, Action.VIEW, session, -1), (1, Action.CART, session, -1)]
+        rows += [(2, Action.VIEW, session, -1)]
+    model = ShopModel.fit(happened(rows, n_items=3), [ProductText()] * 3, options=FitOptions())
+    only = tuple(float(name == "crossed") for name in (*BASKET_PARTS, *PRIORS))
+    answer = model.with_weights(replace(model.weights, complements=only)).complements(query(0))
+    assert answer.items.tolist() == [1]
 
 
 # Groups

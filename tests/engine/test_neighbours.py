@@ -16,6 +16,7 @@ from depict_reco.engine.neighbours import (
     basket_weights,
     best_of_products,
     fit_cooccurrence,
+    fit_crossed,
     fit_ease,
     fit_transitions,
     fit_two_steps,
@@ -93,6 +94,35 @@ def test_count_keeps_the_best():
     rows = [[0, 1]] * 3 + [[0, 2]] * 2 + [[0, 3]]
     model = fit_cooccurrence(groups_of(rows, n_items=4), count=2, normalise=0.0)
     assert list(related(model, 0)) == [1, 2]
+
+
+# Views and purchases
+
+
+def crossed_table(seen, wanted):
+    seen, wanted = (sparse.csr_matrix(np.array(rows, dtype=np.float32)) for rows in (seen, wanted))
+    return table(fit_crossed(seen, wanted))
+
+
+def test_what_was_seen_leads_to_what_was_wanted():
+    """Two sessions of one view each: item 0 was seen twice, item 1 was wanted after it once."""
+    found = crossed_table([[1, 0, 0], [1, 0, 0]], [[0, 1, 0], [0, 0, 1]])
+    # cosine 1 / (sqrt(2 · 1) + 1), and nothing leads back
+    assert found == [pytest.approx({1: 1 / (2**0.5 + 1), 2: 1 / (2**0.5 + 1)}), {}, {}]
+
+
+def test_wanting_what_was_seen_says_nothing_of_others():
+    assert crossed_table([[1, 0]], [[1, 0]]) == [{}, {}]
+
+
+def test_who_looks_at_much_says_little():
+    found = crossed_table([[1, 0, 0, 0], [0, 1, 1, 0]], [[0, 0, 0, 1], [0, 0, 0, 1]])
+    assert found[0][3] > found[1][3] == found[2][3]
+
+
+def test_nothing_crossed():
+    empty = sparse.csr_matrix((0, 2), dtype=np.float32)
+    assert table(fit_crossed(empty, empty)) == [{}, {}]
 
 
 # Transitions
