@@ -56,6 +56,8 @@ class QueryKeyAuthentication(KeyAuthentication):
     """The contract's scheme ``APIKeyQuery``: query parameter ``api_key``."""
 
     def secret(self, request: Request) -> str | None:
+        if not request.META.get("QUERY_STRING"):  # most have none, and reading it costs
+            return None
         return request.query_params.get(KEY_PARAMETER)
 
 

@@ -107,7 +107,7 @@ class CatalogueImage:
 
     def row_of(self, pk: int) -> int | None:
         """Return the row of a primary key."""
-        at = int(np.searchsorted(self.pks, pk))
+        at = int(self.pks.searchsorted(np.int64(pk)))
         return at if at < self.n_rows and int(self.pks[at]) == pk else None
 
     def rows_of(self, code: int) -> list[int]:
@@ -119,7 +119,8 @@ class CatalogueImage:
     def rows_named(self, name: str) -> list[int]:
         """Return the products that a name may stand for: those with its hash."""
         hashed = name_hash(name)
-        at = int(np.searchsorted(self.names, hashed))
+        # of the array's own type: another one would have all of it converted
+        at = int(self.names.searchsorted(np.uint32(hashed)))
         rows = []
         while at < len(self.names) and int(self.names[at]) == hashed:
             rows.append(int(self.named[at]))

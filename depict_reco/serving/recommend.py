@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from django.db import Error as DatabaseFailure
@@ -12,7 +12,7 @@ from depict_reco.conf import settings
 from depict_reco.engine.repeat import HISTORY
 from depict_reco.events.shoppers import ShopperEvent, recent_product_events
 from depict_reco.serving.bought import bought_by
-from depict_reco.serving.candidates import SOURCES, Context
+from depict_reco.serving.candidates import SOURCES, Codes, Context
 from depict_reco.serving.encoding import to_json
 from depict_reco.serving.exploration import explore
 from depict_reco.serving.models import MAX_LIMIT
@@ -25,7 +25,7 @@ from depict_reco.tenants.directory import directory
 from depict_reco.tenants.outages import outages
 
 _READS_HISTORY = frozenset({"sessions", "recently_viewed", "buy_again"})
-_CHUNK = 1024
+_FIRST_PIECE = 64
 _ANCHORS = 200
 """Newest products of a request that sources look at; none of the request is ever answered."""
 
@@ -93,13 +93,20 @@ def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
     sources: dict[int, str] = {}
     for name in entry.chain:
         found = SOURCES[name](context)
-        for start in range(0, len(found), _CHUNK):
-            part = found[start : start + _CHUNK]
+        for part in _pieces(found):
             for code in part[context.allowed[part]].tolist():
                 sources.setdefault(code, name)
                 if len(sources) >= context.limit:
                     return list(sources), list(sources.values())
     return list(sources), list(sources.values())
+
+
+def _pieces(codes: Codes) -> Iterator[Codes]:
+    """Yield codes in pieces, small ones first: mostly a few suffice, of a whole catalogue."""
+    start, size = 0, _FIRST_PIECE
+    while start < len(codes):
+        yield codes[start : start + size]
+        start, size = start + size, size * 8
 
 
 def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:
