@@ -113,13 +113,14 @@ def fit_crossed(
     lengths = np.maximum(np.diff(seen.indptr), 1)
     per_session = sparse.diags((1.0 / np.log2(lengths + 1.0)).astype(np.float32))
     weighted = (per_session @ wanted).tocsr()
-    together = _counts(seen, weighted)
     from_items = np.asarray((per_session @ seen).sum(axis=0)).ravel()
     to_items = np.asarray(weighted.sum(axis=0)).ravel()
-    rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
-    expected = np.sqrt(from_items[rows] * to_items[together.indices])
-    together.data = (together.data / (expected + shrinkage)).astype(np.float32)
-    return Neighbours.from_matrix(together, count=count)
+
+    def cosine(counts: Floats, rows: Ints, columns: Ints) -> Floats:
+        expected = np.sqrt(from_items[rows] * to_items[columns])
+        return (counts / (expected + shrinkage)).astype(np.float32)
+
+    return best_of_products(seen.T.tocsr(), weighted, count=count, score=cosine)
 
 
 def transition_counts(
