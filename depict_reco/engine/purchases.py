@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from depict_reco.engine.sparse import Ints
 
 _GOLDEN = (5**0.5 - 1) / 2
+_PRIOR = 10.0
+"""Purchases that the market's average counts in the propensity and interval of a product."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +101,35 @@ def purchases_of(
         items=item[single].astype(np.int32),
         days=day[single].astype(np.float64),
     )
+
+
+def habits(bought: Purchases, n_items: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return how often and after how many days each product is bought again.
+
+    Products of few buyers are drawn towards the market's average.
+    """
+    order = np.lexsort((bought.days, bought.items, bought.shoppers))
+    shoppers, items, days = bought.shoppers[order], bought.items[order], bought.days[order]
+    again = (shoppers[1:] == shoppers[:-1]) & (items[1:] == items[:-1])
+    gaps = np.log(np.maximum(np.diff(days)[again], 1.0))
+    repeated = items[1:][again]
+    times = np.bincount(repeated, minlength=n_items).astype(np.float64)
+    buyers = np.bincount(items, minlength=n_items) - times
+    usual = float(gaps.mean()) if len(gaps) else np.log(30.0)
+    sums = np.bincount(repeated, weights=gaps, minlength=n_items)
+    interval = np.exp((sums + _PRIOR * usual) / (times + _PRIOR))
+    average = times.sum() / max(float(buyers.sum()), 1.0)
+    propensity = (times + _PRIOR * average) / (buyers + _PRIOR)
+    return np.maximum(propensity, 1e-3).astype(np.float32), interval.astype(np.float32)
+
+
+def log_shares(bought: Purchases, n_items: int, half_life: float) -> NDArray[np.float32]:
+    """Return the logarithm of each product's share of the sales, which halve in ``half_life`` days.
+
+    What never sold has that of a hundredth of a sale.
+    """
+    if not len(bought):
+        return np.zeros(n_items, dtype=np.float32)
+    ages = bought.days.max() - bought.days
+    sales = np.bincount(bought.items, weights=0.5 ** (ages / half_life), minlength=n_items)
+    return np.log((sales + 0.01) / sales.sum()).astype(np.float32)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from depict_reco.engine.interactions import Action, Interactions
 from depict_reco.engine.logistic import fit_logistic
 from depict_reco.engine.popularity import DAY
-from depict_reco.engine.purchases import Purchases, purchases_of
+from depict_reco.engine.purchases import Purchases, habits, log_shares, purchases_of
 from depict_reco.engine.sparse import (
     EMPTY,
     Ints,
@@ -47,8 +47,6 @@ _HALF_LIFE, _RECENT = 90.0, 14.0
 """Days in which the weight of a sale halves, in what is popular and what is popular of late."""
 _STEP = 0.8
 """What a purchase still counts one visit later."""
-_PRIOR = 10.0
-"""Purchases that the market's average counts in the propensity and interval of a product."""
 _SOONEST = 0.5
 """Days: the least age of a purchase."""
 _BUYERS, _BUDGET = 300, 10_000
@@ -56,11 +54,13 @@ _BUYERS, _BUDGET = 300, 10_000
 _LONGEST, _ASKED = 200, 100
 """Newest products kept per shopper, and looked at in a question."""
 _NEIGHBOURS, _ALPHA, _POWER = 100, 0.25, 3
+"""Shoppers that vote, how lopsided their cosine is, and the power of it that their votes count."""
 _VOTED = 200
 """Products of the neighbours that are scored."""
 _CANDIDATES = 50
 """Most popular products that are scored for everybody."""
 _HELD_OUT, _QUESTIONS, _FEWEST = 0.15, 500, 50
+"""Share of the purchases that weights are learned from, in at most so many visits and no fewer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +139,8 @@ class RepeatModel:
     @classmethod
     def _counted(cls, bought: Purchases, n_items: int) -> Self:
         """Return the model of some purchases, with the default weights."""
-        propensity, interval = _habits(bought, n_items)
-        popular = _log_shares(bought, n_items, _HALF_LIFE)
+        propensity, interval = habits(bought, n_items)
+        popular = log_shares(bought, n_items, _HALF_LIFE)
         sold = np.flatnonzero(np.bincount(bought.items, minlength=n_items))
         most = sold[np.argsort(-popular[sold], kind="stable")[:_CANDIDATES]]
         histories = _histories(bought)
@@ -149,7 +149,7 @@ class RepeatModel:
             propensity=propensity,
             interval=interval,
             popular=popular,
-            recent=_log_shares(bought, n_items, _RECENT),
+            recent=log_shares(bought, n_items, _RECENT),
             buyer_indptr=buyer_indptr,
             buyers=buyers,
             shopper_indptr=histories[0],
@@ -237,34 +237,6 @@ class RepeatModel:
         positions, counts = ragged_positions(self.shopper_indptr, others)
         votes = self.shopper_shares[positions] * np.repeat(trust, counts)
         return sum_by_item(self.shopper_items[positions], votes.astype(np.float32))
-
-
-def _habits(bought: Purchases, n_items: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return how often and after how many days each product is bought again.
-
-    Products of few buyers are drawn towards the market's average.
-    """
-    order = np.lexsort((bought.days, bought.items, bought.shoppers))
-    shoppers, items, days = bought.shoppers[order], bought.items[order], bought.days[order]
-    again = (shoppers[1:] == shoppers[:-1]) & (items[1:] == items[:-1])
-    gaps = np.log(np.maximum(np.diff(days)[again], 1.0))
-    repeated = items[1:][again]
-    times = np.bincount(repeated, minlength=n_items).astype(np.float64)
-    buyers = np.bincount(items, minlength=n_items) - times
-    usual = float(gaps.mean()) if len(gaps) else np.log(30.0)
-    sums = np.bincount(repeated, weights=gaps, minlength=n_items)
-    interval = np.exp((sums + _PRIOR * usual) / (times + _PRIOR))
-    average = times.sum() / max(float(buyers.sum()), 1.0)
-    propensity = (times + _PRIOR * average) / (buyers + _PRIOR)
-    return np.maximum(propensity, 1e-3).astype(np.float32), interval.astype(np.float32)
-
-
-def _log_shares(bought: Purchases, n_items: int, half_life: float) -> NDArray[np.float32]:
-    if not len(bought):
-        return np.zeros(n_items, dtype=np.float32)
-    ages = bought.days.max() - bought.days
-    sales = np.bincount(bought.items, weights=0.5 ** (ages / half_life), minlength=n_items)
-    return np.log((sales + 0.01) / sales.sum()).astype(np.float32)
 
 
 def _histories(
