@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -46,6 +46,8 @@ class Facts:
     """In the same session, of those with the one of the query and any other."""
     following: Count
     """Right after the one of the query, of the sessions that went on after it."""
+    wanted: Count
+    """Put into a cart or bought, of the sessions of two items and more that looked at the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class Reason:
 
 
 def explain(
-    model: ShopModel, question: Question, query: Ints, items: Sequence[int], *, strongest: int = 4
+    model: ShopModel, question: Question, query: Ints, items: Sequence[int], *, strongest: int = 9
 ) -> list[tuple[Reason, ...]]:
     """Say of each item what speaks for it, strongest first; what says nothing is left out.
 
@@ -94,8 +96,9 @@ def explain(
         raise ValueError(f"Item {wrong[0]} is no answer to this question ({question}).")
     table = np.vstack((table, _priors(model, weights[len(parts) :], wanted)))
     table /= np.maximum(table, 0.0).sum(axis=0)
+    counter = _Counter(model=model, question=question, query=query)
     return [
-        _reasons(model, question, query, item, (*names, POPULARITY), table[:, at], strongest)
+        counter.reasons(item, (*names, POPULARITY), table[:, at], strongest=strongest)
         for at, item in enumerate(wanted.tolist())
     ]
 
@@ -107,6 +110,7 @@ def facts_of(model: ShopModel, item: int, other: int) -> Facts:
         baskets=count.in_baskets(item, other),
         visits=count.in_sessions(item, other, model.sessions),
         following=count.next_in_sessions(item, other, model.sessions),
+        wanted=count.wanted_in_sessions(item, other, model.sessions),
     )
 
 
@@ -142,35 +146,41 @@ def _priors(model: ShopModel, weights: tuple[float, ...], items: Ints) -> NDArra
     return amounts
 
 
-def _reasons(
-    model: ShopModel,
-    question: Question,
-    query: Ints,
-    item: int,
-    names: Sequence[str],
-    shares: NDArray[np.float64],
-    strongest: int,
-) -> tuple[Reason, ...]:
-    reasons: list[Reason] = []
-    for at in np.argsort(-shares, kind="stable").tolist():
-        name, share = names[at], float(shares[at])
-        if share == 0.0:
-            continue
-        counted = share > 0 and len(reasons) < strongest and name != POPULARITY
-        if not counted:
-            reasons.append(Reason(part=name, share=share))
-            continue
-        nearest = _nearest(model, question, name, query, item)
-        reasons.append(
-            Reason(
-                part=name,
-                share=share,
-                item=nearest,
-                via=_via(model, nearest, item) if name == "walks" else None,
-                facts=facts_of(model, nearest, item),
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counter:
+    """Finds what parts speak of, and counts each pair of items once."""
+
+    model: ShopModel
+    question: Question
+    query: Ints
+    known: dict[tuple[int, int], Facts] = field(default_factory=dict)
+
+    def reasons(
+        self, item: int, names: Sequence[str], shares: NDArray[np.float64], *, strongest: int
+    ) -> tuple[Reason, ...]:
+        reasons: list[Reason] = []
+        for at in np.argsort(-shares, kind="stable").tolist():
+            name, share = names[at], float(shares[at])
+            if share == 0.0:
+                continue
+            if share > 0 and name != POPULARITY and len(reasons) < strongest:
+                reasons.append(self.counted(name, share, item))
+            else:
+                reasons.append(Reason(part=name, share=share))
+        return tuple(reasons)
+
+    def counted(self, part: str, share: float, item: int) -> Reason:
+        """Return a reason with its facts."""
+        near = _nearest(self.model, self.question, part, self.query, item)
+        if (near, item) not in self.known:
+            self.known[near, item] = facts_of(self.model, near, item)
+        return Reason(
+            part=part,
+            share=share,
+            item=near,
+            via=_via(self.model, near, item) if part == "walks" else None,
+            facts=self.known[near, item],
         )
-    return tuple(reasons)
 
 
 def _nearest(model: ShopModel, question: Question, part: str, query: Ints, item: int) -> int:

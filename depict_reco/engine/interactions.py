@@ -60,15 +60,16 @@ class Groups:
     """Sequences of items - sessions or baskets - in the order of their last interaction.
 
     ``indptr`` int64 (g + 1,), ``items`` int32 (total,), ``times`` float64 (g,): seconds of the
-    last interaction. Row ``g`` of the ragged array is what happened, oldest first. ``actions``
-    int8 (total,), where it is known: what was done with each item first.
+    last interaction. Row ``g`` of the ragged array is what happened, oldest first. ``done``
+    uint8 (total,), where it is known: what was done with each item before the next one came, a
+    bit ``1 << action`` each.
     """
 
     indptr: NDArray[np.int64]
     items: NDArray[np.int32]
     times: NDArray[np.float64]
     n_items: int
-    actions: NDArray[np.int8] | None = None
+    done: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -85,7 +86,7 @@ class Groups:
             indptr=self.indptr[: count + 1],
             items=self.items[:end],
             times=self.times[:count],
-            actions=None if self.actions is None else self.actions[:end],
+            done=None if self.done is None else self.done[:end],
         )
 
     def incidence(self, weights: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
@@ -121,12 +122,15 @@ def group(
 
     Immediate repetitions of an item are dropped, or all of them with ``distinct``. Of a group
     longer than ``max_length`` (a bot, a wholesale order) only the newest part is kept, groups
-    with fewer than ``min_length`` items are left out.
+    with fewer than ``min_length`` items are left out. With ``actions``, those that were dropped
+    as immediate repetitions stay known; together with ``distinct`` they raise ValueError.
     """
+    if distinct and actions is not None:
+        raise ValueError("What was done is kept of sequences, not of distinct items.")
     known = np.flatnonzero(keys >= 0)
     order = known[np.argsort(keys[known], kind="stable")]
     keys, items, times = keys[order], items[order], times[order]
-    actions = None if actions is None else actions[order]
+    done = None if actions is None else (1 << actions[order]).astype(np.uint8)
     if distinct:
         pair = keys.astype(np.int64) * n_items + items
         _, first = np.unique(pair, return_index=True)
@@ -134,8 +138,9 @@ def group(
     else:
         same = (keys[1:] == keys[:-1]) & (items[1:] == items[:-1])
         keep = np.flatnonzero(np.concatenate((np.ones(min(1, len(keys)), dtype=bool), ~same)))
+        if done is not None and len(keep):
+            done = np.bitwise_or.reduceat(done, keep)
     keys, items, times = keys[keep], items[keep], times[keep]
-    actions = None if actions is None else actions[keep]
     starts = np.flatnonzero(
         np.concatenate((np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]))
     )
@@ -153,7 +158,7 @@ def group(
         items=items[positions].astype(np.int32),
         times=times[ends - 1] if len(ends) else np.empty(0),
         n_items=n_items,
-        actions=None if actions is None else actions[positions],
+        done=None if done is None else done[positions],
     )
 
 

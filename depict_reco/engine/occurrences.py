@@ -18,6 +18,10 @@ from depict_reco.engine.interactions import Action, Groups, Interactions
 from depict_reco.engine.sessions import SessionNeighbours
 from depict_reco.engine.sparse import Ints
 
+_SEEN = np.uint8(1 << Action.VIEW)
+_WANTED = np.uint8(1 << Action.CART | 1 << Action.PURCHASE)
+_ANYTHING = np.uint8(255)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
@@ -34,14 +38,14 @@ class Occurrences:
     """An index from items to the sessions and baskets that hold them.
 
     The sessions themselves are in SessionNeighbours. ``step_indptr`` int64 (n_items + 1,) and
-    ``steps`` int32 (total,): per item its places in ``session_items``, ascending. ``step_actions``
-    int8 (total,): what was done first at each place, a value of Action. ``basket_indptr`` int64
-    (n_items + 1,) and ``baskets`` int32: per item the numbers of its baskets, ascending.
+    ``steps`` int32 (total,): per item its places in ``session_items``, ascending. ``done`` uint8
+    (total,): what was done at each place, as in Groups. ``basket_indptr`` int64 (n_items + 1,) and
+    ``baskets`` int32: per item the numbers of its baskets, ascending.
     """
 
     step_indptr: NDArray[np.int64]
     steps: NDArray[np.int32]
-    step_actions: NDArray[np.int8]
+    done: NDArray[np.uint8]
     basket_indptr: NDArray[np.int64]
     baskets: NDArray[np.int32]
 
@@ -54,8 +58,8 @@ class Occurrences:
         ValueError
             If the sessions do not know what was done in them.
         """
-        if sessions.actions is None:
-            raise ValueError("Sessions to count in need the actions of their items.")
+        if sessions.done is None:
+            raise ValueError("Sessions to count in must know what was done in them.")
         n = interactions.n_items
         places = np.arange(len(sessions.items), dtype=np.int32)
         row = np.array([0, len(places)])
@@ -67,12 +71,12 @@ class Occurrences:
         numbers = interactions.baskets[bought].astype(np.int64)
         width = int(numbers.max()) + 1 if len(numbers) else 1
         pairs = np.sort(interactions.items[bought] * np.int64(width) + numbers)
-        pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # much faster than numpy's unique
+        pairs = _distinct(pairs)
         per_item = np.bincount(pairs // width, minlength=n)
         return cls(
             step_indptr=by_item.indptr.astype(np.int64),
             steps=by_item.data.astype(np.int32),
-            step_actions=sessions.actions.astype(np.int8),
+            done=sessions.done,
             basket_indptr=np.concatenate(([0], np.cumsum(per_item))).astype(np.int64),
             baskets=(pairs % width).astype(np.int32),
         )
@@ -90,7 +94,7 @@ class Occurrences:
         """
         ends = sessions.session_indptr
         mine, theirs = self._sessions(item, ends), self._sessions(other, ends)
-        seen, shown = (self._sessions(one, ends, viewed=True) for one in (item, other))
+        seen, shown = (self._sessions(one, ends, _SEEN) for one in (item, other))
         return Count(
             both=len(_shared(mine, theirs)), of=len(mine), viewed=len(_shared(seen, shown))
         )
@@ -105,19 +109,27 @@ class Occurrences:
         goes_on = steps + 1 < sessions.session_indptr[owners + 1]
         following, owners = steps[goes_on] + 1, owners[goes_on]
         hit = sessions.session_items[following] == other
-        viewed = hit & (self.step_actions[following] == Action.VIEW)
+        viewed = hit & (self.done[following] & _SEEN > 0)
         return Count(
-            both=len(np.unique(owners[hit])),
-            of=len(np.unique(owners)),
-            viewed=len(np.unique(owners[viewed])),
+            both=len(_distinct(owners[hit])),
+            of=len(_distinct(owners)),
+            viewed=len(_distinct(owners[viewed])),
         )
 
-    def _sessions(self, item: int, session_indptr: Ints, *, viewed: bool = False) -> Ints:
-        """Return the sessions that hold an item, each once, ascending."""
+    def wanted_in_sessions(self, item: int, other: int, sessions: SessionNeighbours) -> Count:
+        """Count the sessions with a look at ``item`` in which ``other`` was wanted.
+
+        That is, put into a cart or bought; looks at it alone do not count.
+        """
+        seen = self._sessions(item, sessions.session_indptr, _SEEN)
+        wanted = self._sessions(other, sessions.session_indptr, _WANTED)
+        return Count(both=len(_shared(seen, wanted)), of=len(seen))
+
+    def _sessions(self, item: int, session_indptr: Ints, done: np.uint8 = _ANYTHING) -> Ints:
+        """Return the sessions in which something was done with an item, each once, ascending."""
         steps = _row(self.step_indptr, self.steps, item)
-        if viewed:
-            steps = steps[self.step_actions[steps] == Action.VIEW]
-        return np.unique(_owners(session_indptr, steps))
+        steps = steps[self.done[steps] & done > 0]
+        return _distinct(_owners(session_indptr, steps))
 
 
 def _row(indptr: Ints, values: Ints, row: int) -> Ints:
@@ -127,6 +139,11 @@ def _row(indptr: Ints, values: Ints, row: int) -> Ints:
 def _owners(session_indptr: Ints, steps: Ints) -> Ints:
     """Return the session of each place."""
     return np.searchsorted(session_indptr, steps, side="right") - 1
+
+
+def _distinct(ascending: Ints) -> Ints:
+    """Return each of some ascending numbers of at least 0 once, much faster than numpy's unique."""
+    return ascending[np.diff(ascending, prepend=-1) > 0]
 
 
 def _shared(first: Ints, second: Ints) -> Ints:

@@ -181,7 +181,7 @@ class RepeatModel:
         at, back, ages = at[pairs], visit[pairs], np.maximum(ages[pairs], _SOONEST)
         last = np.full(len(own), np.inf)
         np.minimum.at(last, at, ages)
-        near = best(self._neighbours(own[np.argsort(last, kind="stable")[:_ASKED]]), _VOTED)
+        near = best(self.neighbours(own[np.argsort(last, kind="stable")[:_ASKED]]), _VOTED)
         found = np.unique(np.concatenate((own, near.items, self.candidates))).astype(np.int32)
         mine = np.searchsorted(found, own)
         votes = np.zeros(len(found))
@@ -218,8 +218,11 @@ class RepeatModel:
         )
         return np.stack(columns, axis=1)
 
-    def _neighbours(self, own: Ints) -> Scored:
-        """Return in which share of their visits similar shoppers buy what, the nearer the more."""
+    def neighbours(self, own: Ints) -> Scored:
+        """Return in which share of their visits similar shoppers buy what, the nearer the more.
+
+        ``own`` int (n,): what the shopper has bought, each product once, the newest first.
+        """
         starts = self.buyer_indptr[own]
         most = max(_BUDGET // max(len(own), 1), 1)
         at = spans(starts, np.minimum(self.buyer_indptr[own + 1] - starts, most))

@@ -85,8 +85,7 @@ def complements(context: Context) -> Codes:
 def sessions(context: Context) -> Codes:
     """What people wanted next after the same products."""
     model = context.snapshot.model
-    trail = list(dict.fromkeys([*context.history, *context.anchors][::-1]))[::-1]
-    items = context.items(trail)
+    items = context.items(trail(context))
     if model is None or not len(items):
         return _NO_CODES
     return context.ranked(model.next_items(items))
@@ -98,7 +97,7 @@ def content(context: Context) -> Codes:
     if model is None:
         return _NO_CODES
     parts = []
-    for code in context.anchors or context.history[-1:]:
+    for code in read_like(context):
         item = context.snapshot.item_of_code[code]
         scored = EMPTY
         if item >= 0:
@@ -162,6 +161,16 @@ SOURCES: dict[str, Callable[[Context], Codes]] = {
 }  # fmt: skip
 
 
+def trail(context: Context) -> list[int]:
+    """Return what the shopper dealt with, the request last, each product at its last place."""
+    return list(dict.fromkeys([*context.history, *context.anchors][::-1]))[::-1]
+
+
+def read_like(context: Context) -> list[int]:
+    """Return the products that others are to read like."""
+    return context.anchors or context.history[-1:]
+
+
 def nearest_categories(context: Context) -> tuple[int, ...]:
     """Return the category asked for, else those of the last product, nearest first."""
     if context.category is not None:
@@ -170,15 +179,23 @@ def nearest_categories(context: Context) -> tuple[int, ...]:
     return context.snapshot.columns.categories_of(codes[-1]) if codes else ()
 
 
-def _in_category(context: Context, rank: Codes) -> Codes | None:
-    """Return the products of the nearest category that can fill the answer, by their rank."""
-    columns = context.snapshot.columns
-    members: Codes | None = None
+def filling_category(context: Context) -> int | None:
+    """Return the nearest category that can fill the answer, else the widest; None without one."""
+    columns, found = context.snapshot.columns, None
     for category in nearest_categories(context):
-        members = columns.codes_in(category)
-        if int(context.allowed[members].sum()) >= context.limit:
+        found = category
+        if int(context.allowed[columns.codes_in(category)].sum()) >= context.limit:
             break
-    if members is None or not len(members):
+    return found
+
+
+def _in_category(context: Context, rank: Codes) -> Codes | None:
+    """Return the products of the category that fills the answer, by their rank."""
+    category = filling_category(context)
+    if category is None:
+        return None
+    members = context.snapshot.columns.codes_in(category)
+    if not len(members):
         return None
     members = members[context.allowed[members]]
     ordered: Codes = members[np.argsort(rank[members], kind="stable")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from django.db import Error as DatabaseFailure
@@ -30,17 +31,31 @@ _ANCHORS = 200
 """Newest products of a request that sources look at; none of the request is ever answered."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """What was chosen for a request, and out of what."""
+
+    entry: TypeEntry
+    context: Context
+    codes: list[int]
+    """Item groups, best first."""
+    sources: list[str]
+    """The source of each."""
+
+
 def recommend(request: RecommendRequest) -> Answer:
     """Answer a request; an unknown tenant, market or type is an answer without displays."""
+    return answer_of(rank(request), request)
+
+
+def rank(request: RecommendRequest) -> Ranking | None:
+    """Choose what to answer; None for an unknown tenant, market or type."""
     tenant = directory().tenant(request.tenant)
     market = tenant.markets.get(request.market) if tenant else None
     entry = type_book().find(tenant, market.pk, request.type) if tenant and market else None
     if market is None or entry is None:
-        return Answer(
-            body=b'{"displays":[],"error":' + to_json(UNKNOWN_TYPE) + b"}", error=UNKNOWN_TYPE
-        )
-    snapshot = snapshot_book().get(market)
-    context = _context(snapshot, entry, request)
+        return None
+    context = _context(snapshot_book().get(market), entry, request)
     codes, sources = _rank(context, entry)
     if entry.exploration:
         codes, sources = explore(
@@ -50,8 +65,18 @@ def recommend(request: RecommendRequest) -> Answer:
             share=entry.exploration,
             key=request.shopper_ids or request.product_ids,
         )
+    return Ranking(entry=entry, context=context, codes=codes, sources=sources)
+
+
+def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
+    """Say what was chosen in the words of the wire."""
+    if ranking is None:
+        return Answer(
+            body=b'{"displays":[],"error":' + to_json(UNKNOWN_TYPE) + b"}", error=UNKNOWN_TYPE
+        )
+    snapshot, entry, sources = ranking.context.snapshot, ranking.entry, ranking.sources
     columns = snapshot.columns
-    rows = columns.shown[codes]
+    rows = columns.shown[ranking.codes]
     ids = recommendation_ids(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
     displays = snapshot.displays.render(
         rows,

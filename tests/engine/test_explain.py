@@ -7,7 +7,14 @@ import pytest
 
 from depict_reco.engine.explain import POPULARITY, Question, explain
 from depict_reco.engine.interactions import Action
-from depict_reco.engine.model import NEXT_PARTS, FitOptions, ShopModel, Weights
+from depict_reco.engine.model import (
+    BASKET_PARTS,
+    NEXT_PARTS,
+    SUBSTITUTE_PARTS,
+    FitOptions,
+    ShopModel,
+    Weights,
+)
 from depict_reco.engine.occurrences import Count
 from tests.engine.test_model import CUPS, KETTLES, TEAS, planted, query, texts
 from tests.engine.test_occurrences import happened
@@ -59,13 +66,13 @@ def amounts_of(model, question, asked, item):
         Question.SUBSTITUTES: model.substitute_parts,
     }[question](asked)
     names = {
-        Question.NEXT_ITEMS: "sessions transitions latest fresh together walks content",
-        Question.COMPLEMENTS: "baskets linear sessions walks content",
-        Question.SUBSTITUTES: "content views together transitions walks",
-    }[question].split()
+        Question.NEXT_ITEMS: NEXT_PARTS,
+        Question.COMPLEMENTS: BASKET_PARTS,
+        Question.SUBSTITUTES: SUBSTITUTE_PARTS,
+    }[question]
     weights = getattr(model.weights, question.value)
     found = {}
-    for name, part, weight in zip(names, parts, weights, strict=False):
+    for name, part, weight in zip(names, parts, weights[: len(names)], strict=True):
         evidence = part.evidence(weight) if weight > 0 else part.evidence(0.0)
         here = dict(zip(evidence.items.tolist(), evidence.scores.tolist(), strict=True))
         found[name] = here.get(item, 0.0)
@@ -91,6 +98,7 @@ def test_facts_of_a_visit_are_counted(model):
     assert facts.visits == Count(both=30, of=40, viewed=30)
     # kettles were seen in three orders; in two of them 1 comes right after 0
     assert facts.following == Count(both=20, of=30, viewed=20)
+    assert facts.wanted == Count(both=0, of=30)
 
 
 def test_each_part_names_the_item_that_it_relates_most():
@@ -128,7 +136,7 @@ def test_what_speaks_against_an_item_has_a_negative_share(model):
     priors[1, 6] = 1.0
     changed = replace(model, popularity=replace(model.popularity, priors=priors))
     changed = changed.with_weights(
-        replace(Weights(), complements=(1.0, 0.0, 0.0, 0.0, 0.0, 0.0, -0.25))
+        replace(Weights(), complements=(1.0, *[0.0] * len(BASKET_PARTS), -0.25))
     )
     reasons = reasons_for(changed, Question.COMPLEMENTS, [0], 6)
     assert [reason.part for reason in reasons] == ["baskets", POPULARITY]

@@ -170,3 +170,23 @@ def test_crossed_are_sessions_that_looked_and_wanted():
     )
     assert seen.toarray().tolist() == [[1.0, 0.0, 0.0]]
     assert wanted.toarray().tolist() == [[0.0, 1.0, 1.0]]
+
+
+def test_groups_know_what_was_done_with_each_item():
+    actions = np.array([0, 2, 1, 0, 2, 0], dtype=np.int8)
+    groups = grouped([1, 0, 0, 1, 1, 0], [4, 7, 7, 5, 5, 8], actions=actions)
+    assert rows_of(groups) == [[4, 5], [7, 8]]
+    assert groups.done.tolist() == [0b1, 0b101, 0b110, 0b1]
+    assert groups.before(1).done.tolist() == [0b1, 0b101]
+    assert grouped([1, 1], [4, 5]).before(1).done is None
+
+
+def test_groups_that_are_cut_know_what_was_done_in_what_is_kept():
+    actions = np.array([0, 1, 2], dtype=np.int8)
+    groups = grouped([1, 1, 1], [4, 5, 6], actions=actions, max_length=2)
+    assert groups.done.tolist() == [0b10, 0b100]
+
+
+def test_what_was_done_is_not_known_of_distinct_items():
+    with pytest.raises(ValueError, match="sequences"):
+        grouped([1], [4], actions=np.zeros(1, dtype=np.int8), distinct=True)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -91,6 +91,27 @@ def test_what_came_next_counted_by_hand(item, other, expected):
     assert occurrences.next_in_sessions(item, other, sessions) == expected
 
 
+@pytest.mark.parametrize(
+    ("item", "other", "expected"),
+    [
+        # tea was looked at in the visits 0, 1 and 5; the pot was wanted in 1, the tea there, too
+        (TEA, POT, Count(both=1, of=3)),
+        (POT, TEA, Count(both=0, of=2)),
+        (CUP, TEA, Count(both=0, of=1)),
+    ],
+)
+def test_what_was_wanted_after_a_look_counted_by_hand(item, other, expected):
+    occurrences, sessions = fitted(HISTORY)
+    assert occurrences.wanted_in_sessions(item, other, sessions) == expected
+
+
+def test_what_was_bought_right_after_a_look_at_it_counts_as_both():
+    rows = [(TEA, VIEW, 0, -1), (POT, VIEW, 0, -1), (POT, CART, 0, -1), (POT, BUY, 0, 0)]
+    occurrences, sessions = fitted(rows)
+    assert occurrences.wanted_in_sessions(TEA, POT, sessions) == Count(both=1, of=1)
+    assert occurrences.in_sessions(TEA, POT, sessions) == Count(both=1, of=1, viewed=1)
+
+
 def test_large_baskets_are_counted_whole():
     """A model cuts a wholesaler's order; a figure about orders does not."""
     order = [(item, BUY, 0, 0) for item in range(300)]
@@ -100,7 +121,7 @@ def test_large_baskets_are_counted_whole():
 
 def test_sessions_without_actions_cannot_be_counted():
     sessions = groups_of([[0, 1]], n_items=2)
-    with pytest.raises(ValueError, match="need the actions"):
+    with pytest.raises(ValueError, match="must know what was done"):
         Occurrences.fit(happened([], n_items=2), sessions)
 
 
@@ -116,15 +137,26 @@ ROWS = st.lists(
 
 
 def visits_of(rows):
-    """Return the visits as lists of (item, first action), without repetitions in a row."""
+    """Return the visits as lists of (item, what was done), without repetitions in a row."""
     visits = {}
     for item, action, session, _ in rows:
         if session < 0 or action == BACK:
             continue
         steps = visits.setdefault(session, [])
-        if not steps or steps[-1][0] != item:
-            steps.append((item, action))
+        if steps and steps[-1][0] == item:
+            steps[-1][1].add(action)
+        else:
+            steps.append((item, {action}))
     return [steps for steps in visits.values() if len(steps) >= 2]
+
+
+def those_with(visits, item, *actions):
+    """Return the visits in which one of some actions was done with an item, by number."""
+    return {
+        number
+        for number, steps in enumerate(visits)
+        if any(one == item and done & set(actions) for one, done in steps)
+    }
 
 
 @given(ROWS)
@@ -135,28 +167,28 @@ def test_figures_are_those_of_counting_one_by_one(rows):
     for item, action, _, basket in rows:
         if basket >= 0 and action != BACK:
             baskets.setdefault(basket, set()).add(item)
-    for item in range(4):
-        for other in range(4):
-            if item == other:
-                continue
-            mine = [basket for basket in baskets.values() if item in basket]
-            assert occurrences.in_baskets(item, other) == Count(
-                both=sum(other in basket for basket in mine), of=len(mine)
-            )
-            having = [steps for steps in visits if item in dict(steps)]
-            seen = [{one for one, action in steps if action == VIEW} for steps in having]
-            assert occurrences.in_sessions(item, other, sessions) == Count(
-                both=sum(other in dict(steps) for steps in having),
-                of=len(having),
-                viewed=sum({item, other} <= looked for looked in seen),
-            )
-            after = [
-                [follower for (one, _), follower in pairwise(steps)
-                 if one == item]
-                for steps in visits
-            ]  # fmt: skip
-            assert occurrences.next_in_sessions(item, other, sessions) == Count(
-                both=sum(other in dict(followers) for followers in after),
-                of=sum(bool(followers) for followers in after),
-                viewed=sum((other, VIEW) in followers for followers in after),
-            )
+    for item, other in permutations(range(4), 2):
+        mine = [basket for basket in baskets.values() if item in basket]
+        assert occurrences.in_baskets(item, other) == Count(
+            both=sum(other in basket for basket in mine), of=len(mine)
+        )
+        anything = (VIEW, CART, BUY)
+        having, seeing = those_with(visits, item, *anything), those_with(visits, item, VIEW)
+        assert occurrences.in_sessions(item, other, sessions) == Count(
+            both=len(having & those_with(visits, other, *anything)),
+            of=len(having),
+            viewed=len(seeing & those_with(visits, other, VIEW)),
+        )
+        assert occurrences.wanted_in_sessions(item, other, sessions) == Count(
+            both=len(seeing & those_with(visits, other, CART, BUY)), of=len(seeing)
+        )
+        after = [
+            [follower for (one, _), follower in pairwise(steps) if one == item] for steps in visits
+        ]
+        assert occurrences.next_in_sessions(item, other, sessions) == Count(
+            both=sum(any(one == other for one, _ in found) for found in after),
+            of=sum(bool(found) for found in after),
+            viewed=sum(
+                any(one == other and VIEW in done for one, done in found) for found in after
+            ),
+        )

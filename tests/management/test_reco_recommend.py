@@ -49,6 +49,31 @@ def test_options_stand_in_for_what_a_line_leaves_out(trained_shop, tmp_path):
     assert json.loads(err) == {"answered": 2, "rejected": 0, "empty": 0}
 
 
+def test_explanations_stand_beside_each_display(trained_shop, tmp_path):
+    lines = ['{"product_id": "teapot-1", "type": "cross_sell", "limit": 1}', '{"limit": 1}']
+    answers, _, _ = run(tmp_path, lines, explain=True)
+    (reason,) = answers[0]["displays"][0]["explanation"]
+    assert reason.pop("part") in ("linear", "baskets")
+    assert 0.5 < reason.pop("share") <= 1.0
+    assert reason == {"text": "bought together in 12 of 12 baskets", "source": "complements"}
+    assert answers[1]["displays"][0]["explanation"] == [
+        {"text": "popular in this market", "share": 1.0, "source": "popular", "part": "popular"}
+    ]
+
+
+def test_explaining_changes_nothing_else(trained_shop, tmp_path):
+    lines = ['{"product_ids": ["teapot-1"], "type": "similar"}', '{"type": "nonsense"}']
+    plain, out, _ = run(tmp_path, lines)
+    explained, told, _ = run(tmp_path, lines, explain=True)
+    assert told == out
+    for answer in (*plain, *explained):
+        for display in answer["displays"]:
+            for name in ("recommendation_id", "page_url"):
+                del display[name]
+    assert all(display.pop("explanation") for display in explained[0]["displays"])
+    assert explained == plain
+
+
 def test_what_named_shoppers_will_buy_again(trained_shop, tmp_path):
     add_event(trained_shop, "puzzle-1", type="purchase", user_id="me")
     add_event(trained_shop, "puzzle-2", type="purchase", user_id="you")

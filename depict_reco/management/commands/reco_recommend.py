@@ -7,6 +7,8 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +28,7 @@ from depict_reco.api.serializers import (
 )
 from depict_reco.management.shops import find_market
 from depict_reco.serving.encoding import to_json
+from depict_reco.serving.explain import Explained, explained
 from depict_reco.serving.recommend import recommend
 
 # the endpoint that a body belongs to is told by the first of these keys that it has
@@ -58,6 +61,11 @@ class Command(BaseCommand):
             "--debug", action="store_true", help="Add the source of each display, as “logic”."
         )
         parser.add_argument(
+            "--explain",
+            action="store_true",
+            help="Add to each display why it is there, in words, as “explanation”.",
+        )
+        parser.add_argument(
             "--json", action="store_true", help="Print the counts as JSON, on standard error."
         )
 
@@ -71,12 +79,19 @@ class Command(BaseCommand):
             "locale": options["locale"],
         }
         counts = {"answered": 0, "rejected": 0, "empty": 0}
+        answer = partial(
+            _answer,
+            defaults=defaults,
+            counts=counts,
+            debug=options["debug"],
+            explain=options["explain"],
+        )
         with ExitStack() as stack:
             source = _open(stack, options["input"], "rb", sys.stdin.buffer)
             target = _open(stack, options["output"], "wb", sys.stdout.buffer)
             quiet = options["verbosity"] == 0 or not sys.stderr.isatty()
             for line in tqdm(_lines(source), unit=" lines", disable=quiet, leave=False):
-                target.write(_answer(line, defaults, counts, debug=options["debug"]) + b"\n")
+                target.write(answer(line) + b"\n")
             target.flush()
         if options["json"]:
             self.stderr.write(json.dumps(counts))
@@ -102,7 +117,9 @@ def _lines(source: IO[bytes]) -> Iterator[bytes]:
     return (line for line in source if line.strip())
 
 
-def _answer(line: bytes, defaults: dict[str, Any], counts: dict[str, int], *, debug: bool) -> bytes:
+def _answer(
+    line: bytes, *, defaults: dict[str, Any], counts: dict[str, int], debug: bool, explain: bool
+) -> bytes:
     try:
         body = _PARSER.parse(BytesIO(line))
         if isinstance(body, dict):
@@ -116,10 +133,21 @@ def _answer(line: bytes, defaults: dict[str, Any], counts: dict[str, int], *, de
         return _refusal(
             f"This asks another market than {defaults['tenant']}/{defaults['market']}.", counts
         )
-    answer = recommend(recommend_request(values, variants=False, debug=debug))
+    request = recommend_request(values, variants=False, debug=debug)
+    found = explained(request) if explain else None
+    answer = found.answer if found else recommend(request)
     counts["answered"] += 1
     counts["empty"] += not answer.product_ids
-    return answer.body
+    return _with_explanations(found) if found else answer.body
+
+
+def _with_explanations(found: Explained) -> bytes:
+    body = json.loads(found.answer.body)
+    for display, explanations in zip(body["displays"], found.explanations, strict=True):
+        display["explanation"] = [
+            {**asdict(one), "share": round(one.share, 4)} for one in explanations
+        ]
+    return to_json(body)
 
 
 def _refusal(detail: Any, counts: dict[str, int]) -> bytes:
