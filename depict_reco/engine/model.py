@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.engine.content import ContentModel, ProductText
+from depict_reco.engine.fusing import Voice, fused
 from depict_reco.engine.interactions import Action, Groups, Interactions, crossed, group
 from depict_reco.engine.neighbours import (
     Neighbours,
@@ -34,7 +35,7 @@ from depict_reco.engine.occurrences import Occurrences
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
-from depict_reco.engine.sparse import EMPTY, Ints, Scored, blend, without
+from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, sum_by_item, without
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole that is done (0 to 1)."""
@@ -177,66 +178,75 @@ class ShopModel:
 
     def next_items(self, query: Ints) -> Scored:
         """Score what a shopper may want after ``query``, known items, oldest first."""
-        return self._blended(self.next_parts(query), self.weights.next_items)
+        return self._blended(self._next_lists(query), query, self.weights.next_items)
 
     def complements(self, query: Ints) -> Scored:
         """Score what completes the basket ``query``, whose order does not matter."""
-        return self._blended(self.basket_parts(query), self.weights.complements)
+        return self._blended(self._basket_lists(query), query, self.weights.complements)
 
     def substitutes(self, query: Ints) -> Scored:
         """Score what could be chosen instead of the items of ``query``."""
-        return self._blended(self.substitute_parts(query), self.weights.substitutes)
+        return self._blended(self._substitute_lists(query), query, self.weights.substitutes)
 
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
-        asked, query = query, query[-self.options.longest_session :]
-        recency = recency_of(query, self.options)
-        parts = [
-            self.sessions.scores(query),
-            self.transitions.scores_of(query, recency),
-            self.latest.scores_of(query[-1:]),
-            self.fresh.scores_of(query, recency),
-            self.together.scores_of(query, recency),
-            self.walks.scores_of(query, recency),
-            self.content.neighbours.scores_of(query, recency),
-        ]
-        return [without(part, asked) for part in parts]
+        return _parts(self._next_lists(query), query)
 
     def basket_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of BASKET_PARTS, without the items of the query."""
-        asked, query = query, query[-self.options.longest_basket :]
-        parts = [
-            self.baskets.scores_of(query),
-            self.linear.scores_of(query),
-            self.crossed.scores_of(query),
-            self.sessions.scores(query[-self.options.longest_session :]),
-            self.walks.scores_of(query),
-            self.content.neighbours.scores_of(query),
-        ]
-        return [without(part, asked) for part in parts]
+        return _parts(self._basket_lists(query), query)
 
     def substitute_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of SUBSTITUTE_PARTS, without the items of the query."""
-        parts = [
-            self.content.neighbours.scores_of(query),
-            self.views.scores_of(query),
-            self.together.scores_of(query),
-            self.transitions.scores_of(query),
-            self.walks.scores_of(query),
-        ]
-        return [without(part, query) for part in parts]
+        return _parts(self._substitute_lists(query), query)
 
-    def _blended(self, parts: list[Scored], weights: tuple[float, ...]) -> Scored:
+    def _next_lists(self, query: Ints) -> list[_Lists]:
+        query = query[-self.options.longest_session :]
+        recency = recency_of(query, self.options)
+        return [
+            _Lists(self.sessions, query),
+            _Lists(self.transitions, query, recency),
+            _Lists(self.latest, query[-1:]),
+            _Lists(self.fresh, query, recency),
+            _Lists(self.together, query, recency),
+            _Lists(self.walks, query, recency),
+            _Lists(self.content.neighbours, query, recency),
+        ]
+
+    def _basket_lists(self, query: Ints) -> list[_Lists]:
+        query = query[-self.options.longest_basket :]
+        return [
+            _Lists(self.baskets, query),
+            _Lists(self.linear, query),
+            _Lists(self.crossed, query),
+            _Lists(self.sessions, query[-self.options.longest_session :]),
+            _Lists(self.walks, query),
+            _Lists(self.content.neighbours, query),
+        ]
+
+    def _substitute_lists(self, query: Ints) -> list[_Lists]:
+        return [
+            _Lists(self.content.neighbours, query),
+            _Lists(self.views, query),
+            _Lists(self.together, query),
+            _Lists(self.transitions, query),
+            _Lists(self.walks, query),
+        ]
+
+    def _blended(self, lists: list[_Lists], asked: Ints, weights: tuple[float, ...]) -> Scored:
         """Return the chance of each item that the parts speak for, the best one's being 1."""
-        n_parts = len(parts)
-        found = blend(weighed(parts, weights[:n_parts]))
+        n_parts = len(lists)
+        voices = [
+            Voice(*one.read(), weight)
+            for one, weight in zip(lists, weights[:n_parts], strict=True)
+            if weight > 0
+        ]
+        found = fused(voices, n_items=self.n_items, but=asked)
         keep = np.flatnonzero(found.scores > 0)
         if len(keep) == 0:
             return EMPTY
         items, logits = found.items[keep], found.scores[keep]
-        for prior, weight in zip(self.popularity.priors, weights[n_parts:], strict=True):
-            if weight:
-                logits = logits + prior[items] * np.float32(weight)
+        logits += np.array(weights[n_parts:], dtype=np.float32) @ self.popularity.priors[:, items]
         return Scored(items, np.exp(np.maximum(logits - logits.max(), LEAST)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -298,6 +308,23 @@ class ShopModel:
     def with_weights(self, weights: Weights) -> Self:
         """Return the same model with other weights."""
         return replace(self, weights=weights)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Where a part of a question reads what it says."""
+
+    source: Neighbours | SessionNeighbours
+    items: Ints
+    weights: NDArray[np.float32] | None = None
+
+    def read(self) -> tuple[Ints, Floats]:
+        """Return items, which may repeat, and their scores."""
+        return self.source.listed(self.items, self.weights)
+
+
+def _parts(lists: list[_Lists], asked: Ints) -> list[Scored]:
+    return [without(sum_by_item(*one.read()), asked) for one in lists]
 
 
 def recency_of(query: Ints, options: FitOptions) -> NDArray[np.float32]:

@@ -19,7 +19,6 @@ from depict_reco.engine.sparse import (
     Floats,
     Ints,
     Scored,
-    ragged_positions,
     sum_by_item,
     top_per_row,
 )
@@ -51,15 +50,28 @@ class Neighbours:
 
     def scores_of(self, items: Ints, weights: NDArray[np.float32] | None = None) -> Scored:
         """Sum the lists of several items, each times its weight (shape of ``items``)."""
-        at, lengths = ragged_positions(self.indptr, items)
-        if len(at) == 0:
-            return EMPTY
-        scores = self.scores[at]
-        if weights is not None:
-            scores = scores * np.repeat(weights.astype(np.float32), lengths)
+        found, scores = self.listed(items, weights)
         if len(items) == 1:
-            return Scored(np.asarray(self.items[at]), scores)
-        return sum_by_item(self.items[at], scores)
+            return Scored(found, scores)
+        return sum_by_item(found, scores)
+
+    def listed(
+        self, items: Ints, weights: NDArray[np.float32] | None = None
+    ) -> tuple[Ints, NDArray[np.float32]]:
+        """Return the lists of several items, one after the other, each times its weight."""
+        # a few rows: numpy's own ways to gather them cost more than a loop
+        rows = [slice(*self.indptr[item : item + 2].tolist()) for item in items.tolist()]
+        if len(rows) == 1:
+            found, scores = self.items[rows[0]], self.scores[rows[0]]
+        elif rows:
+            found = np.concatenate([self.items[row] for row in rows])
+            scores = np.concatenate([self.scores[row] for row in rows])
+        else:
+            return EMPTY.items, EMPTY.scores
+        if weights is not None:
+            lengths = [row.stop - row.start for row in rows]
+            scores = scores * np.repeat(weights.astype(np.float32, copy=False), lengths)
+        return found, scores
 
 
 def fit_cooccurrence(

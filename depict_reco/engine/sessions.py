@@ -7,6 +7,7 @@ by distance from the match, VMIS-kNN (Kersbergen et al., 2022) for the bounded i
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.engine.interactions import Groups
+from depict_reco.engine.slots import distinct
 from depict_reco.engine.sparse import EMPTY, Ints, Scored, spans, sum_by_item
 
 LONGEST = 32_767
@@ -109,33 +111,42 @@ class SessionNeighbours:
 
         Returns all items of the neighbours, those of the query included.
         """
+        return sum_by_item(*self.listed(query))
+
+    def listed(
+        self, query: Ints, weights: NDArray[np.float32] | None = None
+    ) -> tuple[Ints, NDArray[np.float32]]:
+        """Return the votes of all neighbours: items, which may repeat, and the votes' weights.
+
+        ``weights`` are there for likeness to other models and not looked at.
+        """
         if len(query) == 0:
-            return EMPTY
+            return EMPTY.items, EMPTY.scores
         options = self.options
         steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
-        weights = np.exp(-steps / options.position_decay) * self.idf[query]
-        starts = self.posting_indptr[query]
+        own = np.exp(-steps / options.position_decay) * self.idf[query]
         # A long session shares the work out among its items, the newest sessions of each first.
-        lengths = np.minimum(self.posting_indptr[query + 1] - starts, options.budget // len(query))
-        at = spans(starts, lengths)
-        if len(at) == 0:
-            return EMPTY
-        sessions = self.posting_sessions[at]
-        # Sessions are summed in the query's order, so the last match is that of the newest item.
-        order = np.argsort(sessions, kind="stable")
-        ordered = sessions[order]
-        ends = np.flatnonzero(np.concatenate((ordered[1:] != ordered[:-1], [True])))
-        starts = np.concatenate(([0], ends[:-1] + 1))
-        similarity = np.add.reduceat(np.repeat(weights, lengths)[order], starts)
-        neighbours = ordered[ends]
-        similarity = similarity * self.session_weights[neighbours]
-        match = self.posting_positions[at[order[ends]]]
+        most = options.budget // len(query)
+        bounds = [self.posting_indptr[item : item + 2].tolist() for item in query.tolist()]
+        rows = [slice(start, min(end, start + most)) for start, end in bounds]
+        sessions = np.concatenate([self.posting_sessions[row] for row in rows])
+        if len(sessions) == 0:
+            return EMPTY.items, EMPTY.scores
+        # Sessions are met in the query's order, so the last match is that of the newest item.
+        values = np.repeat(own, [row.stop - row.start for row in rows])
+        places, ranks = distinct(sessions, size=len(self.session_weights))
+        neighbours = sessions[places]
+        similarity = np.bincount(ranks, weights=values).astype(np.float32)
+        similarity *= self.session_weights[neighbours]
+        match = np.concatenate([self.posting_positions[row] for row in rows])[places]
         if len(neighbours) > options.neighbours:
             chosen = np.argpartition(-similarity, options.neighbours)[: options.neighbours]
             neighbours, similarity, match = neighbours[chosen], similarity[chosen], match[chosen]
-        return self._vote(neighbours, similarity, match)
+        return self._votes(neighbours, similarity, match)
 
-    def _vote(self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints) -> Scored:
+    def _votes(
+        self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints
+    ) -> tuple[Ints, NDArray[np.float32]]:
         # Items far from the match would hardly count: they are left out.
         reach = int(np.ceil(REACH * self.options.distance_decay))
         middle = self.session_indptr[neighbours] + match
@@ -143,8 +154,15 @@ class SessionNeighbours:
         lengths = np.minimum(self.session_indptr[neighbours + 1], middle + reach + 1) - first
         at = spans(first, lengths)
         distance = at - np.repeat(middle, lengths)
-        decay = np.exp(np.arange(reach + 1, dtype=np.float32) / -self.options.distance_decay)
+        decay = _decay(self.options.distance_decay, reach)
         votes = np.repeat(similarity, lengths) * decay[np.abs(distance)]
         if self.options.forward != 1.0:
             votes = np.where(distance < 0, votes * np.float32(self.options.forward), votes)
-        return sum_by_item(self.session_items[at], votes)
+        return self.session_items[at], votes
+
+
+@functools.lru_cache(maxsize=8)
+def _decay(steps: float, reach: int) -> NDArray[np.float32]:
+    """Return what an item counts by its distance from the match, 0 to ``reach``."""
+    decay: NDArray[np.float32] = np.exp(np.arange(reach + 1, dtype=np.float32) / -steps)
+    return decay

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from depict_reco.engine.slots import distinct
+
 Ints = NDArray[np.integer]
 Floats = NDArray[np.floating]
 
@@ -40,9 +42,6 @@ class Scored:
         roots = np.sqrt(np.abs(self.scores) * np.float32(1.0 / top)) * np.float32(weight)
         return Scored(self.items, np.copysign(roots, self.scores))
 
-
-_DENSE = 4
-"""Adding into one slot per item beats sorting from about one value in this many items on."""
 
 _FEW = 16
 """Up to so many items, comparing with each of them beats sorting."""
@@ -77,15 +76,9 @@ def sum_by_item(items: Ints, scores: Floats) -> Scored:
     """Add up scores per item; ``items`` may repeat."""
     if len(items) == 0:
         return EMPTY
-    if len(items) * _DENSE > (size := int(items.max()) + 1):
-        sums = np.bincount(items, weights=scores, minlength=size)
-        found = np.flatnonzero(np.bincount(items, minlength=size))
-        return Scored(found.astype(np.int32), sums[found].astype(np.float32))
-    order = np.argsort(items, kind="stable")
-    ordered = items[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    sums = np.add.reduceat(scores[order], starts)
-    return Scored(ordered[starts].astype(np.int32), sums.astype(np.float32))
+    places, ranks = distinct(items, size=int(items.max()) + 1)
+    sums = np.bincount(ranks, weights=scores, minlength=len(places))
+    return Scored(items[places].astype(np.int32, copy=False), sums.astype(np.float32))
 
 
 def blend(parts: list[Scored]) -> Scored:
@@ -101,11 +94,18 @@ def blend(parts: list[Scored]) -> Scored:
 
 def without(scored: Scored, items: Ints) -> Scored:
     """Return the scores without those of some items."""
-    if len(items) <= _FEW:
-        keep = (scored.items[:, None] != items).all(axis=1)
-    else:
-        keep = ~np.isin(scored.items, items)
+    keep = ~is_among(scored.items, items)
     return Scored(scored.items[keep], scored.scores[keep])
+
+
+def is_among(items: Ints, wanted: Ints) -> NDArray[np.bool_]:
+    """Return for each item whether it is one of those wanted."""
+    if len(wanted) > _FEW:
+        return np.isin(items, wanted)
+    found = np.zeros(len(items), dtype=bool)
+    for one in wanted.tolist():
+        found |= items == one
+    return found
 
 
 def best(scored: Scored, count: int) -> Scored:

@@ -84,7 +84,7 @@ pairs = st.lists(
 
 @given(pairs)
 def test_sum_by_item_is_the_same_for_few_and_for_many_items(rows):
-    """One far item makes the values too thin for a slot per item: they are sorted instead."""
+    """One far item needs many more slots."""
     items, scores = [item for item, _ in rows], [score for _, score in rows]
     dense = sum_by_item(ints(*items), floats(*scores))
     far = 1_000_000
@@ -94,7 +94,7 @@ def test_sum_by_item_is_the_same_for_few_and_for_many_items(rows):
     for item, score in rows:
         expected[item] = expected.get(item, 0.0) + score
     assert as_dict(dense) == expected
-    assert dense.items.tolist() == sorted(expected)
+    assert sorted(dense.items.tolist()) == sorted(expected)
     assert thin.scores.dtype == dense.scores.dtype == np.float32
 
 
