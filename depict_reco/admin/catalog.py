@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,7 @@ from depict_reco.admin.categories import CATEGORY_LOOKUP, InMarketForm
 from depict_reco.admin.fields import JsonField, ListField, PriceField
 from depict_reco.admin.filters import CategoryFilter, MarketFilter, MarketTenantFilter, TextFilter
 from depict_reco.admin.lookups import LookupAdmin, LookupSelectMultiple
+from depict_reco.admin.preview import may_try, try_product_view
 from depict_reco.admin.tables import day, money
 from depict_reco.models import Product
 
@@ -125,6 +127,26 @@ class ProductAdmin(LookupAdmin):
             field.widget.choices = field.choices  # type: ignore[attr-defined]
             field.help_text = _("Type to search among the market's categories.")
         return form
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.try_out)
+        return [path("<int:pk>/try/", view, name="depict_reco_product_try"), *super().get_urls()]
+
+    def try_out(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return try_product_view(self, request, pk)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        shown = []
+        if object_id.isdigit() and may_try(self, request):
+            shown = [(reverse("admin:depict_reco_product_try", args=[object_id]), _("Try it"))]
+        context = {**(extra_context or {}), "detail_links": shown}
+        return super().change_view(request, object_id, form_url, context)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

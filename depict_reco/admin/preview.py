@@ -1,4 +1,4 @@
-"""What a recommendation type answers, as a shopper would see it, on a page of the admin."""
+"""What a recommendation type answers and why, on a page of the admin."""
 
 from __future__ import annotations
 
@@ -6,80 +6,25 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from depict_reco.admin import links
-from depict_reco.admin.lookups import LookupMixin, LookupSelect, LookupSelectMultiple
+from depict_reco.admin.preview_form import PreviewForm, markets_of, types_of
 from depict_reco.admin.tables import money
-from depict_reco.models import Category, Market, Product, RecommendationType
-from depict_reco.serving.models import MAX_LIMIT
-from depict_reco.serving.recommend import recommend
+from depict_reco.models import Market, Product, RecommendationType
+from depict_reco.serving.explain import Explained, explained
 from depict_reco.serving.requests import RecommendRequest
+from depict_reco.serving.wording import percent
 
-_PRODUCTS_MAX = 50
-
-
-class _ByIdMixin(LookupMixin):
-    """Chosen rows are named by the wire's ids, not by keys."""
-
-    model: Any = None
-    id_field = ""
-
-    def chosen(self, values: list[str]) -> list[tuple[str, str]]:
-        rows = self.model.objects.filter(
-            market=self.query["market"], **{f"{self.id_field}__in": values}
-        )
-        names = {getattr(row, self.id_field): str(row) for row in rows}
-        return [(value, names.get(value, value)) for value in values]
-
-
-class ProductIdSelect(_ByIdMixin, LookupSelectMultiple):
-    model, id_field = Product, "product_id"
-
-
-class CategoryIdSelect(_ByIdMixin, LookupSelect):
-    model, id_field = Category, "category_id"
-
-
-class PreviewForm(forms.Form):
-    """What to ask; the boxes search in the chosen market."""
-
-    market = forms.ModelChoiceField(label=_("Market"), queryset=Market.objects.none())
-    product_ids = forms.Field(label=_("Products"), required=False)
-    category_id = forms.CharField(label=_("Category"), required=False)
-    shopper = forms.CharField(
-        label=_("Shopper"), required=False, help_text=_("A session id or user id.")
-    )
-    locale = forms.ChoiceField(label=_("Locale"), required=False)
-    limit = forms.IntegerField(label=_("Limit"), required=False, min_value=1, max_value=MAX_LIMIT)
-
-    def __init__(self, data: Any, *, kind: RecommendationType, market: Market) -> None:
-        super().__init__(data)
-        markets = self.fields["market"]
-        markets.queryset = markets_of(kind)  # type: ignore[attr-defined]
-        markets.widget.attrs["class"] = "reco-resubmit"
-        self.fields["product_ids"].widget = ProductIdSelect(
-            url_name="admin:depict_reco_product_lookup", market=market.pk, by_id=1
-        )
-        self.fields["category_id"].widget = CategoryIdSelect(
-            url_name="admin:depict_reco_category_lookup", market=market.pk, by_id=1
-        )
-        for name in ("product_ids", "category_id", "locale"):
-            self.fields[name].widget.attrs["data-of-market"] = ""
-        self.fields["locale"].choices = [  # type: ignore[attr-defined]
-            ("", "-"), *((locale, locale) for locale in market.all_locales),
-        ]  # fmt: skip
-        self.fields["limit"].widget.attrs["placeholder"] = kind.default_limit
-
-    def clean_product_ids(self) -> tuple[str, ...]:
-        given: QueryDict = self.data  # type: ignore[assignment]
-        return tuple(given.getlist("product_ids"))[:_PRODUCTS_MAX]
+_LEFT_OUT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +40,18 @@ class Card:
     source: str
     url: str
     """Of the product's page in the admin; empty where it is gone."""
+    reasons: tuple[tuple[str, str], ...] = ()
+    """Why it is there, and which share of the whole that is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutRow:
+    """A product that would have been recommended, and why it was not."""
+
+    title: str
+    product_id: str
+    reason: str
+    url: str
 
 
 def preview_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -104,32 +61,63 @@ def preview_view(model_admin: admin.ModelAdmin, request: HttpRequest, pk: int) -
         raise Http404
     if not model_admin.has_view_permission(request, kind):
         raise PermissionDenied
+    if other := _other_type(request, kind):
+        return HttpResponseRedirect(other)
     market = _market(kind, request.GET.get("market", ""))
-    form = answer = None
+    form = found = None
     if market is not None:
-        form = PreviewForm(_data(request, market), kind=kind, market=market)
+        form = PreviewForm(_data(request, kind, market), kind=kind, market=market)
         if form.is_valid():
-            answer = recommend(_question(kind, market, form.cleaned_data))
+            question = _question(kind, market, form.cleaned_data)
+            found = explained(question, left_out=_LEFT_OUT)
+    cards, left_out = _results(market, found) if market and found else ([], [])
     context = {
         **model_admin.admin_site.each_context(request),
-        "title": _("Preview of “%(name)s”") % {"name": kind.name},
+        "title": _("Try “%(name)s”") % {"name": kind.name},
         "opts": model_admin.opts,
         "media": model_admin.media + (form.media if form else forms.Media()),
         "kind": kind,
         "form": form,
-        "answer": answer,
-        "asked": _asked(market, form) if market and form and answer else [],
-        "cards": _cards(market, answer.body) if market and answer else [],
+        "answer": found and found.answer,
+        "asked": _asked(market, form) if market and form and found else [],
+        "cards": cards,
+        "left_out": left_out,
     }
     request.current_app = model_admin.admin_site.name
     template = "admin/depict_reco/recommendationtype/preview.html"
     return TemplateResponse(request, template, context)
 
 
-def markets_of(kind: RecommendationType) -> Any:
-    """Return the markets that a type answers for."""
-    markets = Market.objects.active().filter(tenant=kind.tenant).select_related("tenant")
-    return markets if kind.market_id is None else markets.filter(pk=kind.market_id)
+def try_product_view(
+    model_admin: admin.ModelAdmin, request: HttpRequest, pk: int
+) -> HttpResponseRedirect:
+    """Send to the page on which a product's placements are tried."""
+    product = model_admin.get_queryset(request).filter(pk=pk).first()
+    if product is None:
+        raise Http404
+    if not model_admin.has_view_permission(request, product) or not may_try(model_admin, request):
+        raise PermissionDenied
+    types = list(types_of(product.market))
+    about_one = [kind for kind in types if kind.kind == RecommendationType.Kind.PRODUCT]
+    kind = next(iter(about_one or types), None)
+    if kind is None or not markets_of(kind).filter(pk=product.market_id).exists():
+        text = _("Nothing can be recommended in %(market)s: it has no active type, or is closed.")
+        model_admin.message_user(request, text % {"market": product.market}, messages.ERROR)
+        return HttpResponseRedirect(links.page_url(product))
+    query = {"market": product.market_id, "product_ids": product.product_id}
+    return HttpResponseRedirect(preview_url(kind.pk, **query))
+
+
+def may_try(model_admin: admin.ModelAdmin, request: HttpRequest) -> bool:
+    """Whether a person may look at recommendation types, and so at what they answer."""
+    types = model_admin.admin_site.get_model_admin(RecommendationType)
+    return types.has_view_permission(request)
+
+
+def preview_url(pk: Any, **query: Any) -> str:
+    """Address of the page on which a type is tried."""
+    url = reverse("admin:depict_reco_recommendationtype_preview", args=[pk])
+    return f"{url}?{urlencode(query)}" if query else url
 
 
 def _market(kind: RecommendationType, pk: str) -> Market | None:
@@ -138,9 +126,18 @@ def _market(kind: RecommendationType, pk: str) -> Market | None:
     return chosen or markets.first()
 
 
-def _data(request: HttpRequest, market: Market) -> Any:
+def _other_type(request: HttpRequest, kind: RecommendationType) -> str:
+    """Return where the same is asked of another type, if that was chosen."""
+    query = request.GET.copy()
+    chosen = "".join(query.pop("type", []))
+    if not chosen.isdigit() or int(chosen) == kind.pk:
+        return ""
+    return f"{preview_url(int(chosen))}?{query.urlencode()}"
+
+
+def _data(request: HttpRequest, kind: RecommendationType, market: Market) -> Any:
     data = request.GET.copy()
-    data["market"] = str(market.pk)
+    data["type"], data["market"] = str(kind.pk), str(market.pk)
     return data
 
 
@@ -176,12 +173,17 @@ def _asked(market: Market, form: PreviewForm) -> list[Card]:
     ]
 
 
-def _cards(market: Market, body: bytes) -> list[Card]:
-    displays = json.loads(body)["displays"]
+def _results(market: Market, found: Explained) -> tuple[list[Card], list[LeftOutRow]]:
+    """Return what was answered and what was left out, with links to the products."""
+    displays = json.loads(found.answer.body)["displays"]
     ids = [str(display.get("product_id", "")) for display in displays]
-    products = Product.objects.filter(market=market).with_ids(ids)
-    keys = dict(products.values_list("product_id", "pk"))
-    return [
+    products = Product.objects.filter(market=market)
+    products = products.with_ids([*ids, *(entry.product_id for entry in found.left_out)])
+    urls = {
+        product_id: links.page_url(Product(pk=pk))
+        for product_id, pk in products.values_list("product_id", "pk")
+    }
+    cards = [
         Card(
             title=display.get("title") or product_id,
             product_id=product_id,
@@ -192,13 +194,27 @@ def _cards(market: Market, body: bytes) -> list[Card]:
                 _decimal(display.get("sale_price")),
                 display.get("currency") or market.currency,
             ),
-            url=links.page_url(Product(pk=keys[product_id])) if product_id in keys else "",
+            url=urls.get(product_id, ""),
+            # of what has one reason only, that it is the whole of it need not be said
+            reasons=tuple(
+                (one.text, percent(one.share) if len(reasons) > 1 else "") for one in reasons
+            ),
         )
-        for product_id, display in zip(ids, displays, strict=True)
+        for product_id, display, reasons in zip(ids, displays, found.explanations, strict=True)
     ]
+    left_out = [
+        LeftOutRow(
+            title=entry.title,
+            product_id=entry.product_id,
+            reason=entry.reason,
+            url=urls.get(entry.product_id, ""),
+        )
+        for entry in found.left_out
+    ]
+    return cards, left_out
 
 
-def _prices(price: Decimal | None, sale_price: Decimal | None, currency: str) -> dict[str, str]:
+def _prices(price: Decimal | None, sale_price: Decimal | None, currency: str) -> dict[str, Any]:
     if sale_price is None or sale_price == price:
         return {"price": money(price, currency), "old_price": ""}
     return {"price": money(sale_price, currency), "old_price": money(price, currency)}

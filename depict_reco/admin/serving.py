@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +16,7 @@ from depict_reco.admin.base import BaseAdmin
 from depict_reco.admin.fields import JsonField
 from depict_reco.admin.filters import MarketFilter, TenantFilter
 from depict_reco.admin.lookups import LookupSelect
-from depict_reco.admin.preview import preview_view
+from depict_reco.admin.preview import preview_url, preview_view
 from depict_reco.admin.tables import rows_table
 from depict_reco.models import RecommendationType
 from depict_reco.serving.strategies import CHAINS, Strategy
@@ -81,7 +81,7 @@ class RecommendationTypeAdmin(BaseAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        shown = [(preview_url(object_id), _("Preview"))] if object_id.isdigit() else []
+        shown = [(preview_url(object_id), _("Try it"))] if object_id.isdigit() else []
         context = {**(extra_context or {}), "detail_links": shown}
         return super().change_view(request, object_id, form_url, context)
 
@@ -89,9 +89,9 @@ class RecommendationTypeAdmin(BaseAdmin):
     def market_shown(self, kind: RecommendationType) -> Any:
         return _("all") if kind.market is None else kind.market.slug
 
-    @admin.display(description=_("try it"))
+    @admin.display(description=_("preview"))
     def try_out(self, kind: RecommendationType) -> Any:
-        return links.link(preview_url(kind.pk), _("Preview"))
+        return links.link(preview_url(kind.pk), _("Try it"))
 
     @admin.display(description=_("the strategies"))
     def strategies(self, kind: RecommendationType) -> Any:
@@ -101,7 +101,3 @@ class RecommendationTypeAdmin(BaseAdmin):
             [[str(strategy.label), " → ".join(CHAINS[strategy])] for strategy in Strategy],
         )
         return format_html("<details><summary>{}</summary>{}</details>", _("What they do"), table)
-
-
-def preview_url(pk: Any) -> str:
-    return reverse("admin:depict_reco_recommendationtype_preview", args=[pk])

@@ -3,9 +3,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from depict_reco.models import Market, Product, RecommendationType, Tenant
+from depict_reco.serving.explain import Explained, LeftOut
+from depict_reco.serving.reasons import Explanation
 from depict_reco.serving.requests import Answer
+from depict_reco.tasks import train_market
+from tests import shop as shops
+from tests.admin.conftest import messages_of
 
 LIST = "/admin/depict_reco/recommendationtype/"
 
@@ -29,15 +36,28 @@ def asked(monkeypatch):
     """Record the questions of the preview and answer them with one display."""
     questions = []
 
-    def answer(question):
+    def answer(question, *, left_out):
         questions.append(question)
         display = {
             "product_id": "cup", "title": "Cup <b>", "original_price": 20.0, "sale_price": 15.5,
             "currency": "SEK", "image_url": "https://img.example/cup.jpg", "logic": "substitutes",
         }  # fmt: skip
-        return Answer(body=json.dumps({"displays": [display]}).encode(), product_ids=("cup",))
+        said = [("bought together in <3> of 4 baskets", 0.875), ("same category: Tea", 0.125)]
+        return Explained(
+            answer=Answer(body=json.dumps({"displays": [display]}).encode(), product_ids=("cup",)),
+            explanations=(
+                tuple(
+                    Explanation(text=text, share=share, source="substitutes", part="views")
+                    for text, share in said
+                ),
+            ),
+            left_out=(
+                LeftOut(product_id="pot", title="Teapot & lid", reason="sold out"),
+                LeftOut(product_id="gone", title="Gone", reason="hidden"),
+            )[:left_out],
+        )
 
-    monkeypatch.setattr("depict_reco.admin.preview.recommend", answer)
+    monkeypatch.setattr("depict_reco.admin.preview.explained", answer)
     return questions
 
 
@@ -81,7 +101,7 @@ def test_market_of_another_tenant_is_refused(admin_client, shop):
 def test_page_explains_the_strategies(admin_client, shop):
     page = admin_client.get(f"{LIST}{shop.kind.pk}/change/").text
     assert "popular → catalogue" in page
-    assert f'href="{LIST}{shop.kind.pk}/preview/"' in page
+    assert f'<a href="{LIST}{shop.kind.pk}/preview/">Try it</a>' in page
 
 
 def test_preview_asks_what_was_chosen(admin_client, shop, asked):
@@ -106,6 +126,12 @@ def test_preview_asks_what_was_chosen(admin_client, shop, asked):
     assert "Teapot" in text.split("For these products")[1]
     assert '<option value="pot" selected>Teapot (pot)</option>' in text
     assert '<option value="gone" selected>gone</option>' in text
+    assert "<span>bought together in &lt;3&gt; of 4 baskets</span>" in text
+    assert '<span class="reco-share">88 %</span>' in text
+    left_out = text.split("Left out")[1]
+    assert f'<a href="/admin/depict_reco/product/{shop.product.pk}/change/">' in left_out
+    assert "Teapot &amp; lid" in left_out
+    assert "sold out" in left_out
 
 
 def test_preview_begins_with_the_first_market(admin_client, shop, asked):
@@ -158,3 +184,127 @@ def test_preview_shows_what_serving_answers(admin_client, shop):
     assert page.status_code == 200
     assert [card.product_id for card in page.context["cards"]] == ["cup"]
     assert page.context["cards"][0].source
+
+
+def test_preview_says_why(admin_client, shop, artifact_dir):
+    """No stand-in: a model is trained, and what it counted stands on the page."""
+    market = shops.make_shop("tea")
+    shops.add_events(market)
+    train_market(market)
+    Product.objects.filter(market=market, product_id="teacup-1").change(in_stock=False)
+    kind = RecommendationType.objects.get(tenant=market.tenant, name="checkout")
+    query = {"product_ids": ["teapot-1", "spade-2"], "limit": "4"}
+    page = admin_client.get(f"{LIST}{kind.pk}/preview/", query)
+    text = "bought together with “Spade 2” in 12 of 12 baskets"
+    assert page.context["cards"][0].product_id == "glove-2"
+    assert page.context["cards"][0].reasons[0][0] == text
+    assert text in page.text
+    left_out = [(row.product_id, row.reason) for row in page.context["left_out"]]
+    assert ("teacup-1", "sold out") in left_out
+
+
+@pytest.mark.parametrize("type_", ["checkout", "trending"])
+def test_preview_asks_the_database_as_often_for_many_products_as_for_few(admin_client, shop, type_):
+    market = shops.make_shop("tea")
+    kind = RecommendationType.objects.get(tenant=market.tenant, name=type_)
+    counts = []
+    for limit, products in ((2, 1), (2, 1), (26, 5)):
+        query = {"product_ids": [f"teapot-{n + 1}" for n in range(products)], "limit": limit}
+        with CaptureQueriesContext(connection) as captured:
+            page = admin_client.get(f"{LIST}{kind.pk}/preview/", query)
+        assert len(page.context["cards"]) == min(limit, shops.ELIGIBLE - products)
+        counts.append(len(captured))
+    assert counts[1] == counts[2], [query["sql"] for query in captured]
+
+
+def test_preview_holds_no_script_or_style_of_its_own(admin_client, shop, asked):
+    text = admin_client.get(f"{LIST}{shop.kind.pk}/preview/").text
+    assert "<script>" not in text
+    assert " style=" not in text
+    assert "onchange=" not in text
+
+
+def test_another_type_is_asked_the_same(admin_client, shop, asked):
+    other = RecommendationType.objects.create(
+        tenant=shop.tenant, name="after", kind="product", strategy="complements"
+    )
+    url = f"{LIST}{shop.kind.pk}/preview/"
+    page = admin_client.get(url)
+    assert f'<option value="{other.pk}">after</option>' in page.text
+    assert f'<option value="{shop.kind.pk}" selected>similar</option>' in page.text
+    answer = admin_client.get(url, {"type": other.pk, "product_ids": ["a", "b&c"], "limit": 3})
+    assert answer.status_code == 302
+    assert answer.url == f"{LIST}{other.pk}/preview/?product_ids=a&product_ids=b%26c&limit=3"
+    assert len(asked) == 1
+    same = admin_client.get(url, {"type": shop.kind.pk})
+    assert same.status_code == 200
+
+
+def test_types_of_other_tenants_and_markets_are_not_offered(admin_client, shop, asked):
+    tenant = Tenant.objects.create(slug="other", name="Other")
+    RecommendationType.objects.create(
+        tenant=tenant, name="theirs", kind="product", strategy="popular"
+    )
+    market = Market.objects.create(
+        tenant=shop.tenant, slug="no", currency="NOK", default_locale="nb-NO"
+    )
+    for name, fields in (
+        ("norwegian", {"market": market}), ("closed", {"active": False}),
+    ):  # fmt: skip
+        RecommendationType.objects.create(
+            tenant=shop.tenant, name=name, kind="product", strategy="popular", **fields
+        )
+    page = admin_client.get(f"{LIST}{shop.kind.pk}/preview/", {"market": shop.market.pk})
+    assert [name for _, name in page.context["form"].fields["type"].choices] == ["similar"]
+    page = admin_client.get(f"{LIST}{shop.kind.pk}/preview/", {"market": market.pk})
+    names = [name for _, name in page.context["form"].fields["type"].choices]
+    assert names == ["similar", "norwegian (no)"]
+
+
+# From a product
+
+
+def product_url(shop, page):
+    return f"/admin/depict_reco/product/{shop.product.pk}/{page}/"
+
+
+def test_a_product_is_tried_in_a_type_about_one_product(admin_client, shop):
+    for name, kind in (("about", "user_only"), ("best", "multi_product")):
+        RecommendationType.objects.create(
+            tenant=shop.tenant, name=name, kind=kind, strategy="popular"
+        )
+    page = admin_client.get(product_url(shop, "change"))
+    assert f'<a href="{product_url(shop, "try")}">Try it</a>' in page.text
+    answer = admin_client.get(product_url(shop, "try"))
+    expected = f"{LIST}{shop.kind.pk}/preview/?market={shop.market.pk}&product_ids=pot"
+    assert (answer.status_code, answer.url) == (302, expected)
+
+
+def test_without_a_type_about_one_product_any_other_serves(admin_client, shop):
+    RecommendationType.objects.filter(pk=shop.kind.pk).update(kind="user_only")
+    assert f"{LIST}{shop.kind.pk}/preview/" in admin_client.get(product_url(shop, "try")).url
+
+
+@pytest.mark.parametrize("closed", ["type", "market"])
+def test_a_product_that_cannot_be_tried(admin_client, shop, closed):
+    row = shop.kind if closed == "type" else shop.market
+    type(row).objects.filter(pk=row.pk).update(active=False)
+    answer = admin_client.get(product_url(shop, "try"))
+    assert answer.url == product_url(shop, "change")
+    assert messages_of(answer) == [
+        "Nothing can be recommended in acme/se: it has no active type, or is closed."
+    ]
+
+
+def test_trying_a_product_needs_the_right_to_both(staff, shop):
+    for rights in (["view_product"], ["view_recommendationtype"]):
+        assert staff(*rights).get(product_url(shop, "try")).status_code == 403
+    page = staff("view_product").get(product_url(shop, "change"))
+    assert "Try it" not in page.text
+    both = staff("view_product", "view_recommendationtype")
+    assert both.get(product_url(shop, "try")).status_code == 302
+    assert "Try it" in both.get(product_url(shop, "change")).text
+
+
+def test_a_product_that_is_gone_cannot_be_tried(admin_client, db):
+    assert admin_client.get("/admin/depict_reco/product/999/try/").status_code == 404

@@ -55,8 +55,8 @@ def test_new_tenant_gets_markets_origins_and_types(admin_client, db):
     assert tenant.origins == ["https://shop.example", "http://localhost:3000"]
     market = Market.objects.get()
     assert (market.slug, market.all_locales) == ("no", ["nb-NO", "en-GB", "sv-NO"])
-    assert RecommendationType.objects.filter(tenant=tenant).count() == 14
-    assert any("14 recommendation types were added." in text for text in messages_of(response))
+    assert RecommendationType.objects.filter(tenant=tenant).count() == 15
+    assert any("15 recommendation types were added." in text for text in messages_of(response))
 
 
 def test_types_that_were_taken_away_do_not_come_back_with_a_save(admin_client, shop):

@@ -6,6 +6,9 @@
     $("form.reco-filter select").on("select2:select select2:clear", (event) => {
       event.target.form.submit();
     });
+    $("select.reco-submit").on("change", (event) => {
+      event.target.form.submit();
+    });
     // The market decides what the other boxes search: ask the page again.
     $("select.reco-resubmit").on("change select2:select select2:clear", (event) => {
       const { form } = event.target;
