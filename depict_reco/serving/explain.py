@@ -7,6 +7,7 @@ at once more for the products that were chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -77,7 +78,7 @@ def _left_out(ranking: Ranking, naming: Naming, count: int) -> list[LeftOut]:
             title=naming.title(code),
             reason=_reason(ranking, code),
         )
-        for code in list(found)[:count]
+        for code in islice(filter(naming.exists, found), count)
     ]
 
 
@@ -85,9 +86,10 @@ def _reason(ranking: Ranking, code: int) -> str:
     """Say why an item group may not be answered."""
     columns = ranking.context.snapshot.columns
     rows = [columns.row(at) for at in columns.rows_of(code)]
-    if code in ranking.context.anchors:
-        return _("in the request")
+    excluded = {columns.tree.pks.get(name) for name in ranking.entry.excluded_categories}
     if any(row.eligible for row in rows):
+        if excluded.isdisjoint(columns.categories_of(code)):
+            return _("in the request")
         return _("in a category that the type leaves out")
     if any(row.visible for row in rows):
         return _("sold out")

@@ -26,7 +26,12 @@ class Naming:
         self._context = context
         self._columns = context.snapshot.columns
         self._codes = codes
-        self._locale = locale or ""
+        market = context.snapshot.market
+        self._locale = locale if locale in market.locales else market.default_locale
+
+    def exists(self, code: int) -> bool:
+        """Whether an item group has any product left; a model may know of those that have not."""
+        return any(True for _ in self._columns.rows_of(code))
 
     def row(self, code: int) -> ProductRow:
         """Return the product that stands for a group: the one shown, else its first."""

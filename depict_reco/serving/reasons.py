@@ -96,7 +96,7 @@ class Reasons:
     def _title_of_item(self, item: int | None) -> str:
         """Return the title of an item of the model; nothing of one that is gone."""
         code = -1 if item is None else int(self.context.snapshot.code_of_item[item])
-        return self.naming.title(code) if code >= 0 else ""
+        return self.naming.title(code) if code >= 0 and self.naming.exists(code) else ""
 
     def _fashion(self, code: int) -> str:
         model = _present(self.model)

@@ -83,6 +83,13 @@ def test_titles_are_those_of_the_locale(trained_shop):
     )
 
 
+def test_titles_are_those_of_the_main_locale_where_none_is_asked_for(trained_shop):
+    Product.objects.filter(product_id="teapot-1").change(texts={"sv-SE": {"title": "Tekanna"}})
+    for locale in (None, "sv-SE", "xx-XX"):
+        found = texts("checkout", "teapot-1", "spade-2", locale=locale)["teacup-1"][0]
+        assert found == "bought together with “Tekanna” in 12 of 12 baskets"
+
+
 def test_what_of_the_history_speaks_is_named(trained_shop):
     """The page does not show what the shopper saw before."""
     shops.add_event(trained_shop, "teapot-1", session_id="me")
@@ -229,6 +236,18 @@ def test_what_the_request_names_is_left_out(trained_shop):
     assert [(entry.product_id, entry.reason) for entry in found.left_out] == [
         ("puzzle-5", "in the request")
     ]
+
+
+def test_what_is_deleted_is_neither_named_nor_left_out(trained_shop):
+    """The model and the image of the catalogue know of it still."""
+    recommend(asked("similar", "teapot-1"))
+    Product.objects.filter(product_id="teapot-2").delete()
+    for type_ in ("similar", "checkout", "for_you", "trending", "new_in"):
+        found = explained(asked(type_, "teapot-1", limit=9), left_out=40)
+        assert "Teapot 2" not in {entry.title for entry in found.left_out}
+        told = [reason.text for reasons in found.explanations for reason in reasons]
+        assert told
+        assert not [text for text in told if "Teapot 2" in text]
 
 
 def test_only_so_many_are_named(trained_shop):
