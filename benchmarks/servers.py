@@ -128,8 +128,8 @@ def drive(
     )
     return Load(
         rate=float(_found(r"Requests/sec:\s+([\d.]+)", text)),
-        p50=_milliseconds(_found(r"50%\s+(\S+)", text)),
-        p99=_milliseconds(_found(r"99%\s+(\S+)", text)),
+        p50=_milliseconds(_found(r"\n\s+50%\s+(\S+)", text)),
+        p99=_milliseconds(_found(r"\n\s+99%\s+(\S+)", text)),
         errors=int(refused[1] if refused else 0) + sum(map(int, broken.groups() if broken else ())),
         cpu=1e6 * spent / max(1, int(_found(r"(\d+) requests in", text))),
     )
