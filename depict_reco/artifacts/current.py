@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from depict_reco.artifacts import store
 from depict_reco.artifacts.models import Artifact
@@ -18,6 +22,28 @@ from depict_reco.exceptions import ArtifactBrokenError
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemIds(Sequence[str]):
+    """Ids in mapped arrays, made into strings as they are asked for."""
+
+    text: NDArray[np.uint8]
+    indptr: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self[one] for one in range(len(self))[at]]
+        start, end = self.indptr[range(len(self))[at]], self.indptr[range(len(self))[at] + 1]
+        return self.text[start:end].tobytes().decode()
+
+    def __iter__(self) -> Iterator[str]:
+        text = self.text.tobytes()
+        for start, end in pairwise(self.indptr.tolist()):
+            yield text[start:end].decode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedArtifact:
     """A model in memory and the ids of its items."""
@@ -26,8 +52,8 @@ class LoadedArtifact:
     version: str
     path: str
     model: ShopModel
-    item_ids: list[str]
-    """Item group ids; the place in the list is the item's number in the model."""
+    item_ids: Sequence[str]
+    """Item group ids; the place in the sequence is the item's number in the model."""
     manifest: dict[str, Any]
     degraded: bool
     """Whether this stands in for a newer artifact that is broken."""
@@ -82,9 +108,7 @@ def load(artifact: Artifact, *, degraded: bool = False) -> LoadedArtifact:
     stored = store.read(artifact.path)
     try:
         model = ShopModel.from_arrays(stored.arrays, stored.manifest["model"])
-        text = stored.arrays[ITEM_IDS].tobytes()
-        ends = stored.arrays[ITEM_IDS_INDPTR].tolist()
-        item_ids = [text[start:end].decode() for start, end in pairwise(ends)]
+        item_ids = ItemIds(stored.arrays[ITEM_IDS], stored.arrays[ITEM_IDS_INDPTR])
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactBrokenError(
             f"{artifact.path} was written by another version ({error!r}): train again."
