@@ -30,7 +30,7 @@ CONNECTIONS = (1, 8, 64)
 LIMIT = 20
 TYPES = ("checkout", "for_you")
 """Baskets, which read no history, and sessions, which read the shopper's."""
-_WARM_UP = 5.0
+_WARM_UP = 15.0
 """Seconds of load after which every worker has answered and its memory is weighed."""
 
 OURS = {"granian-wsgi": "benchmarks.wsgi:application", "gunicorn": "benchmarks.wsgi:application",

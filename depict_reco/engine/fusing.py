@@ -7,7 +7,7 @@ models are laid one after the other, and each step is taken once for all of them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from depict_reco.engine.slots import distinct
 from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(NamedTuple):
     """What one model says: items, which may repeat, and their scores.
 
     ``items`` int32 (n,), ``scores`` float32 (n,); ``weight`` of its evidence, greater than 0.

@@ -45,7 +45,7 @@ def distinct(
     every = np.arange(len(numbers), dtype=np.int32)
     numbers = numbers.astype(np.intp)  # once, or each look-up does it
     np.maximum.at(last, numbers, every)
-    places = np.flatnonzero(last[numbers] == every)
+    places = (last[numbers] == every).nonzero()[0]
     found = numbers[places]
     last[found] = every[: len(found)]
     ranks = last[numbers]

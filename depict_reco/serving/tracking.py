@@ -33,7 +33,7 @@ _PRODUCT, _TYPE, _MINUTE, _POSITION, _VARIANT, _NONCE = 34, 20, 25, 7, 4, 14
 _BLOCK_LENGTH = 16
 _HEX_LENGTH = 2 * _BLOCK_LENGTH
 _LENGTH = _HEX_LENGTH + 4
-_DIGITS = [at for at in range(_LENGTH) if at not in (8, 13, 18, 23)]
+_DIGITS = np.array([at for at in range(_LENGTH) if at not in (8, 13, 18, 23)])
 """Where the digits stand in the shape of a UUID; hyphens stand elsewhere."""
 _TYPE_LOW = 64 - _MINUTE - _POSITION - _VARIANT - _NONCE
 """Bits of the type in the lower half of a block; the others are in the upper half."""
