@@ -122,7 +122,7 @@ def preview_url(pk: Any, **query: Any) -> str:
 
 def _market(kind: RecommendationType, pk: str) -> Market | None:
     markets = markets_of(kind)
-    chosen: Market | None = markets.filter(pk=pk).first() if pk.isdigit() else None
+    chosen: Market | None = markets.filter(pk=pk).first() if pk.isdecimal() else None
     return chosen or markets.first()
 
 
@@ -130,7 +130,7 @@ def _other_type(request: HttpRequest, kind: RecommendationType) -> str:
     """Return where the same is asked of another type, if that was chosen."""
     query = request.GET.copy()
     chosen = "".join(query.pop("type", []))
-    if not chosen.isdigit() or int(chosen) == kind.pk:
+    if not chosen.isdecimal() or int(chosen) == kind.pk:
         return ""
     return f"{preview_url(int(chosen))}?{query.urlencode()}"
 

@@ -63,11 +63,16 @@ class Reason:
     via: int | None = None
     """The item between the two, where a walk of two steps relates them."""
     facts: Facts | None = None
-    """Counted for the strongest parts only."""
+    """Counted for the strongest parts that speak for the item; of priors there are none."""
 
 
 def explain(
-    model: ShopModel, question: Question, query: Ints, items: Sequence[int], *, strongest: int = 9
+    model: ShopModel,
+    question: Question,
+    query: Ints,
+    items: Sequence[int],
+    *,
+    strongest: int | None = None,
 ) -> list[tuple[Reason, ...]]:
     """Say of each item what speaks for it, strongest first; what says nothing is left out.
 
@@ -81,7 +86,7 @@ def explain(
     items
         Items of the model's answer to that.
     strongest
-        Reasons per item that get facts, which cost a count in the sessions and baskets.
+        Reasons per item that get facts, which cost a count in the sessions and baskets; None: all.
 
     Raises
     ------
@@ -97,6 +102,7 @@ def explain(
     table = np.vstack((table, _priors(model, weights[len(parts) :], wanted)))
     table /= np.maximum(table, 0.0).sum(axis=0)
     counter = _Counter(model=model, question=question, query=query)
+    strongest = len(table) if strongest is None else strongest
     return [
         counter.reasons(item, (*names, POPULARITY), table[:, at], strongest=strongest)
         for at, item in enumerate(wanted.tolist())

@@ -142,8 +142,10 @@ def _owners(session_indptr: Ints, steps: Ints) -> Ints:
 
 
 def _distinct(ascending: Ints) -> Ints:
-    """Return each of some ascending numbers of at least 0 once, much faster than numpy's unique."""
-    return ascending[np.diff(ascending, prepend=-1) > 0]
+    """Return each of some ascending numbers once, much faster than numpy's unique."""
+    first = np.ones(len(ascending), dtype=bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    return ascending[first]
 
 
 def _shared(first: Ints, second: Ints) -> Ints:

@@ -236,8 +236,8 @@ def test_another_type_is_asked_the_same(admin_client, shop, asked):
     assert answer.status_code == 302
     assert answer.url == f"{LIST}{other.pk}/preview/?product_ids=a&product_ids=b%26c&limit=3"
     assert len(asked) == 1
-    same = admin_client.get(url, {"type": shop.kind.pk})
-    assert same.status_code == 200
+    for odd in (shop.kind.pk, "", "²", "x"):
+        assert admin_client.get(url, {"type": odd, "market": odd}).status_code == 200
 
 
 def test_types_of_other_tenants_and_markets_are_not_offered(admin_client, shop, asked):

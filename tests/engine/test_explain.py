@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from depict_reco.engine.content import ContentModel
 from depict_reco.engine.explain import POPULARITY, Question, explain
 from depict_reco.engine.interactions import Action
 from depict_reco.engine.model import (
@@ -79,6 +82,35 @@ def amounts_of(model, question, asked, item):
     priors = model.popularity.priors[:, item]
     found[POPULARITY] = float(np.dot(priors, weights[len(parts) :]))
     return found
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 8),
+        st.sampled_from([Action.VIEW, Action.VIEW, Action.CART, Action.PURCHASE, Action.RETURN]),
+        st.integers(-1, 6),
+        st.integers(-1, 5),
+    ),
+    min_size=5,
+    max_size=60,
+)
+
+
+@given(ROWS, st.sampled_from(Question), st.lists(st.integers(0, 8), min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_every_answer_of_any_shop_can_be_explained(rows, question, asked):
+    content = ContentModel.fit(texts())
+    model = ShopModel.fit(happened(rows, n_items=9), (), options=FitOptions(), content=content)
+    answer = getattr(model, question.value)(query(*asked))
+    for reasons in explain(model, question, query(*asked), answer.items.tolist()):
+        assert sum(reason.share for reason in reasons if reason.share > 0) == pytest.approx(1.0)
+        for reason in reasons:
+            assert (reason.facts is not None) == (reason.share > 0 and reason.part != POPULARITY)
+            assert reason.item is None or reason.item in asked
+            assert reason.via is None or reason.part == "walks"
+            for count in astuple(reason.facts) if reason.facts else ():
+                both, of, viewed = count
+                assert 0 <= viewed <= both <= of
 
 
 def test_facts_of_a_basket_are_counted(model):
