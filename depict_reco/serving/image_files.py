@@ -7,6 +7,7 @@ none can be written, a process keeps an image of its own.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import stat
@@ -33,6 +34,9 @@ def newest(market: MarketEntry) -> CatalogueImage | None:
     """Map the newest image of a market that is whole; broken ones are removed."""
     found = sorted(_images(_folder(market)), reverse=True)
     latest = market.catalog_revision
+    own = _own_images().get(market.catalog_id)
+    if own is not None and own.revision <= latest:
+        found = [one for one in found if one[0] > own.revision]
     if found and found[0][0] > latest:  # just made by a process that knew more, or
         latest = Market.objects.values_list("catalog_revision", flat=True).get(pk=market.pk)
     for revision, path in found:
@@ -45,12 +49,14 @@ def newest(market: MarketEntry) -> CatalogueImage | None:
         except (OSError, ValueError, KeyError) as error:
             logger.warning("%s is made anew: %s", path, error)
             path.unlink(missing_ok=True)
-    return None
+    return own if own is not None and own.revision <= latest else None
 
 
 def newest_revision(market: MarketEntry) -> int:
     """Return the revision of the newest image of a market; 0 where there is none."""
-    found = (revision for revision, _ in _images(_folder(market)))
+    found = [revision for revision, _ in _images(_folder(market))]
+    if (own := _own_images().get(market.catalog_id)) is not None:
+        found.append(own.revision)
     return max((one for one in found if one <= market.catalog_revision), default=0)
 
 
@@ -66,7 +72,9 @@ def keep(
         image = CatalogueImage.of(mapped.read(path))
     except OSError as error:
         logger.warning("%s cannot be written, this process keeps it to itself: %s", path, error)
-        return CatalogueImage.in_memory(iter(content))
+        image = _own_images()[market.catalog_id] = CatalogueImage.in_memory(iter(content))
+        return image
+    _own_images().pop(market.catalog_id, None)
     for other, old in _images(folder):
         if other < revision:
             old.unlink(missing_ok=True)
@@ -90,6 +98,12 @@ def making(market: MarketEntry, *, wait: bool) -> Iterator[bool]:
             for left_over in _folder(market).glob(f"{mapped.UNFINISHED}*"):  # of killed processes
                 left_over.unlink(missing_ok=True)
         yield held
+
+
+@functools.cache
+def _own_images() -> dict[str, CatalogueImage]:
+    """Return the images of this process that have no file, by the id of the catalogue."""
+    return {}
 
 
 def _folder(market: MarketEntry) -> Path:

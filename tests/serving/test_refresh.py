@@ -44,6 +44,13 @@ def restart():
         cache.cache_clear()
 
 
+def finish():
+    """Wait for images that are made in the background."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("catalogue-"):
+            thread.join(20)
+
+
 def told(columns: Columns) -> dict[str, object]:
     """Return all that a catalogue says, without its own numbers."""
     groups = {code: group for group, code in columns.codes_by_group().items()}
@@ -236,9 +243,7 @@ def test_many_changes_make_a_new_image_in_the_background(shop, monkeypatch):
     monkeypatch.setattr(refresh, "FEWEST_CHANGES", 3)
     Product.objects.filter(product_id__startswith="spade").change(price="7")
     found = displays("popular", limit=128)
-    for thread in threading.enumerate():
-        if thread.name.startswith("catalogue-"):
-            thread.join(20)
+    finish()
 
     (path,) = files()
     image = image_files.CatalogueImage.of(mapped.read(path))
@@ -251,6 +256,21 @@ def test_many_changes_make_a_new_image_in_the_background(shop, monkeypatch):
     assert snapshot_book().get(entry()).columns.image.revision == image.revision
     assert snapshot_book().get(entry()).columns.n_changes == 1
     assert [d["product_id"] for d in again] == [d["product_id"] for d in found]
+
+
+def test_many_changes_are_laid_out_where_no_file_can_be_written(shop, monkeypatch):
+    monkeypatch.setattr(refresh, "FEWEST_CHANGES", 3)
+    with mock.patch.object(mapped, "write", side_effect=OSError("no space left")):
+        ask("popular")
+        Product.objects.filter(product_id__startswith="spade").change(price="7")
+        ask("popular")
+        finish()
+        Product.objects.filter(product_id="bear-s").change(price="3")
+        found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+
+    assert snapshot_book().get(entry()).columns.n_changes == 1
+    assert (found["bear-s"], found["spade-1"]) == ("3.00", "7.00")
+    assert files() == []
 
 
 def test_few_changes_make_no_new_image(shop):
