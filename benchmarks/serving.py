@@ -30,7 +30,7 @@ CONNECTIONS = (1, 8, 64)
 LIMIT = 20
 TYPES = ("checkout", "for_you")
 """Baskets, which read no history, and sessions, which read the shopper's."""
-_WARM_UP = 15.0
+_WARM_UP = 10.0
 """Seconds of load after which every worker has answered and its memory is weighed."""
 
 OURS = {"granian-wsgi": "benchmarks.wsgi:application", "gunicorn": "benchmarks.wsgi:application",
@@ -188,11 +188,14 @@ def _rounds(
 
 
 def _memory(scratch: Scratch) -> str:
-    """Return what one more worker weighs, beside one of bare Django."""
+    """Return what one more worker weighs, beside one of bare Django.
+
+    Two workers keep the machine as busy as four do, so that about as much is mapped by either.
+    """
     weights = {}
     for name, app in (("ours", OURS["gunicorn"]), ("bare Django", "benchmarks.bare:application")):
         totals = []
-        for workers in (1, 3):
+        for workers in (2, 4):
             with _serving("gunicorn", scratch, workers=workers, app=app) as running:
                 for bodies in scratch.bodies.values():
                     servers.drive(

@@ -164,10 +164,12 @@ class Columns:
             self._in_category[category] = found
         return found
 
-    def codes_by_group(self) -> dict[str, int]:
-        """Return the number of each item group."""
-        ids = (group_id.decode("utf-8", "surrogatepass") for group_id in self.image.group_ids)
-        return {group_id: code for code, group_id in enumerate(ids)} | self.new_groups
+    def codes_by_group(self, *, since: int = 0) -> dict[str, int]:
+        """Return the numbers of the item groups from some number on."""
+        codes = range(since, self.image.n_codes)
+        ids = self.image.group_ids
+        found = {ids[code].decode("utf-8", "surrogatepass"): code for code in codes}
+        return found | self.new_groups
 
     def entries(self, render: Callable[[ProductRow], bytes], rendering: str) -> Iterator[Entry]:
         """Yield all products for an image, in the order of their keys."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,12 +17,13 @@ import numpy as np
 from django.db import Error as DatabaseFailure  # interface errors too: a lost connection
 from numpy.typing import NDArray
 
-from depict_reco.artifacts.current import LoadedArtifact, load_current
+from depict_reco.artifacts.current import ItemIds, LoadedArtifact, load_current
 from depict_reco.artifacts.repairs import repairs
 from depict_reco.engine.model import ShopModel
 from depict_reco.serving.columns import Columns
 from depict_reco.serving.displays import Displays
 from depict_reco.serving.image_files import newest_revision
+from depict_reco.serving.mapped import Texts
 from depict_reco.serving.refresh import laid_out, lay_out_soon, opened, read_changes
 from depict_reco.tenants.directory import MarketEntry
 from depict_reco.tenants.outages import outages
@@ -183,15 +185,32 @@ def _renewed(old: MarketSnapshot | None, market: MarketEntry) -> MarketSnapshot:
 def _mapping(
     columns: Columns, artifact: LoadedArtifact | None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    item_ids = artifact.item_ids if artifact else []
-    find = columns.codes_by_group().get
-    code_of_item = np.fromiter(
-        (find(item_id, -1) for item_id in item_ids), dtype=np.int32, count=len(item_ids)
-    )
+    item_ids: Sequence[str] = artifact.item_ids if artifact else ()
+    same = _common(item_ids, columns.image.group_ids) if isinstance(item_ids, ItemIds) else 0
+    code_of_item = np.arange(len(item_ids), dtype=np.int32)
+    if same < len(item_ids):
+        find = columns.codes_by_group(since=same).get
+        code_of_item[same:] = [find(item_id, -1) for item_id in item_ids[same:]]
     item_of_code = np.full(columns.n_codes, -1, dtype=np.int32)
     present = np.flatnonzero(code_of_item >= 0)
     item_of_code[code_of_item[present]] = present
     return code_of_item, item_of_code
+
+
+def _common(item_ids: ItemIds, group_ids: Texts) -> int:
+    """Return how many ids both begin with.
+
+    Mostly that is all of them, since both follow the order in which products came.
+    """
+    ours, theirs = item_ids.indptr, group_ids.indptr
+    count = min(len(ours), len(theirs))
+    differs = np.flatnonzero(ours[:count] != theirs[:count])
+    count = int(differs[0]) if len(differs) else count
+    size = int(ours[count - 1])
+    text = np.frombuffer(group_ids.buffer, np.uint8, count=size, offset=group_ids.offset)
+    differs = np.flatnonzero(item_ids.text[:size] != text)
+    size = int(differs[0]) if len(differs) else size
+    return int(np.searchsorted(ours[:count], size, side="right")) - 1
 
 
 def _popularity(

@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from depict_reco.artifacts.current import ItemIds
 from depict_reco.artifacts.store import cache_dir
 from depict_reco.models import Category, Market, Product
 from depict_reco.serving import image_files, mapped, refresh
 from depict_reco.serving.columns import Columns
-from depict_reco.serving.snapshots import snapshot_book
+from depict_reco.serving.snapshots import _common, snapshot_book
 from depict_reco.tenants.directory import directory
 from tests import shop as shops
 from tests.serving.asking import ask, displays
@@ -381,3 +382,24 @@ def test_a_file_holds_arrays_of_any_length(tmp_path: Path):
     }
     assert list(found.texts["words"]) == [b"one", b"", b"two"]
     assert (found.texts["words"][2], list(found.texts["empty"])) == (b"two", [])
+
+
+IDS = st.lists(st.sampled_from(["", "a", "b", "ab", "ba", "å", "aa"]), max_size=6)
+
+
+@given(ours=IDS, theirs=IDS)
+def test_the_ids_that_two_lists_begin_with_are_counted(ours, theirs):
+    def encoded(ids):
+        texts = [one.encode() for one in ids]
+        lengths = [len(text) for text in texts]
+        return b"".join(texts), np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+
+    our_text, our_indptr = encoded(ours)
+    their_text, their_indptr = encoded(theirs)
+    item_ids = ItemIds(np.frombuffer(our_text, dtype=np.uint8), our_indptr)
+    group_ids = mapped.Texts(b"xx" + their_text + b"end", 2, their_indptr)
+
+    expected = 0
+    while expected < min(len(ours), len(theirs)) and ours[expected] == theirs[expected]:
+        expected += 1
+    assert _common(item_ids, group_ids) == expected
