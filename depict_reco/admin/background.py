@@ -40,6 +40,8 @@ def start_command(name: str, *arguments: str, options: tuple[str, ...] = ()) -> 
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": module,
+        # beside the web server's own work several threads of BLAS would wait for each other
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
     }
     last_words = tempfile.TemporaryFile()  # noqa: SIM115  the watching thread closes it

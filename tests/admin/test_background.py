@@ -51,6 +51,7 @@ def test_arguments_are_no_options_and_no_shell_words(monkeypatch):
     assert options.get("shell", False) is False
     assert options["start_new_session"] is True
     assert options["env"]["DJANGO_SETTINGS_MODULE"] == django_settings.SETTINGS_MODULE
+    assert options["env"]["OPENBLAS_NUM_THREADS"] == os.environ.get("OPENBLAS_NUM_THREADS", "1")
     assert os.getcwd() in options["env"]["PYTHONPATH"].split(os.pathsep)
 
 
