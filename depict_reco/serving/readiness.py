@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from depict_reco.artifacts.inspection import inspection
 from depict_reco.serving.snapshots import MarketSnapshot, snapshot_book
 from depict_reco.serving.types import type_book
 from depict_reco.tenants.directory import MarketEntry, TenantEntry, directory
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +86,15 @@ def _problem(snapshot: MarketSnapshot, market: MarketEntry) -> str:
 
 def _made_at(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def warm_up() -> int:
+    """Load all active markets, for the hook of a server; return how many are loaded.
+
+    Without a database nothing is, and the first requests will have to wait for it.
+    """
+    try:
+        return sum(state.loaded for state in market_states())
+    except DatabaseFailure:
+        logger.warning("The database does not answer; no market could be loaded.")
+        return 0
