@@ -157,7 +157,9 @@ class WebServer:
         return int(children[0]) if children else 0
 
     def kill_worker(self) -> None:
-        os.kill(self.worker, signal.SIGKILL)
+        worker = self.worker
+        assert worker > 0, f"{self.name} has no worker"  # 0 would be the tests' own group
+        os.kill(worker, signal.SIGKILL)
 
     def clean_up(self) -> None:
         if self._process is not None:
