@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from depict_reco.conf import settings
+from depict_reco.engine.model import FitOptions
 from depict_reco.exceptions import TrainingMemoryError
 from depict_reco.tenants.models import Market
 
 MB = 1 << 20
 
-FIXED_MB = 250
-"""The linear model of the most frequent items, and working space."""
+FIXED_MB = 110
+"""Working space."""
 BYTES_PER_EVENT = 170
 BYTES_PER_PRODUCT = 11_000
+BYTES_PER_PAIR = 4
+"""Of products in the linear model."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
@@ -27,7 +30,13 @@ PROC = Path("/proc")
 
 def needed_mb(*, events: int, products: int) -> int:
     """Return the megabytes that a training takes at its greatest, beside the process itself."""
-    return FIXED_MB + (events * BYTES_PER_EVENT + products * BYTES_PER_PRODUCT) // MB
+    return FIXED_MB + (events * BYTES_PER_EVENT + _bytes_of(products, events)) // MB
+
+
+def _bytes_of(products: int, events: int) -> int:
+    """Return the bytes that products need, of which no more than the events can be active."""
+    linear = min(products, events, FitOptions().linear_items)
+    return products * BYTES_PER_PRODUCT + linear**2 * BYTES_PER_PAIR
 
 
 def available_mb() -> int | None:
@@ -50,7 +59,7 @@ def require_memory(market: Market, *, events: int, products: int, days: float) -
     needed, available = needed_mb(events=events, products=products), available_mb()
     if available is None or needed <= available:
         return needed
-    fitting = (available - FIXED_MB) * MB - products * BYTES_PER_PRODUCT
+    fitting = (available - FIXED_MB) * MB - _bytes_of(products, events)
     longest = int(days * fitting / (events * BYTES_PER_EVENT)) if events else 0
     advice = (
         f"Set TRAINING_WINDOW_DAYS to {longest} or less (now {settings.TRAINING_WINDOW_DAYS}; the "

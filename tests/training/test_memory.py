@@ -96,6 +96,12 @@ def test_the_need_grows_with_events_and_products():
     assert needed_mb(events=1_000_000, products=20_000) > small
 
 
+def test_the_linear_model_needs_the_square_of_its_products():
+    """Of 12,000 products, 576 MB beside 132 MB for the products and 3.4 MB for the events."""
+    assert needed_mb(events=20_000, products=12_000) == 110 + 711_400_000 // MB
+    assert needed_mb(events=0, products=12_000) == 110 + 132_000_000 // MB
+
+
 # Refusal
 
 
