@@ -29,7 +29,7 @@ def test_a_new_tenant_has_the_default_types(db):
         "origins": ["https://shop.example"],
         "created_at": tenant.created_at.isoformat().replace("+00:00", "Z"),
     }
-    assert RecommendationType.objects.filter(tenant=tenant).count() == 14
+    assert RecommendationType.objects.filter(tenant=tenant).count() == 15
 
 
 @pytest.mark.parametrize(
