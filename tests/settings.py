@@ -17,6 +17,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # ours must not depend on the
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or "sqlite://:memory:")
 }
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 2
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -88,7 +88,7 @@ def test_operators_see_the_markets(trained_shop, ready):
 
     (market,) = body["markets"]
     assert 7200 <= market.pop("feed_age_seconds") < 7260
-    assert 0 <= market.pop("model_age_seconds") < 86_400
+    assert market.pop("model_age_seconds") >= 0
     assert market == {
         "tenant": "acme",
         "market": "se",
