@@ -20,6 +20,8 @@ from rest_framework.authentication import BaseAuthentication
 
 from depict_reco.api.throttling import parse_rate
 from depict_reco.conf import artifact_dir, settings
+from depict_reco.events.retention import by_type, days_complaint, shortcomings
+from depict_reco.tenants.models import Tenant
 
 TAG = "depict_reco"
 """``manage.py check --tag depict_reco`` runs these checks alone."""
@@ -34,12 +36,17 @@ _RANGES: dict[str, tuple[float, float]] = {
     "GATE_TOLERANCE": (0, 1),
     "REFRESH_SECONDS": (0, float("inf")),
     "HISTORY_LENGTH": (0, float("inf")),
+    "RANKINGS_KEPT": (0, float("inf")),
+    "ERASED_SILENCE_HOURS": (0, float("inf")),
+    "SERVED_WRITE_SECONDS": (0, float("inf")),
     "TRUSTED_PROXIES": (0, float("inf")),
     "READY_MAX_MODEL_AGE_HOURS": (0, float("inf")),
     "READY_MAX_FEED_AGE_HOURS": (0, float("inf")),
     "FEED_MAX_DEACTIVATED_SHARE": (0, 1),
 }
 """Numbers that may be 0 or have an upper bound; all others must be above 0."""
+_LIMITS_PER_KEY = ("RATE_LIMIT_PER_KEY", "EVENT_RATE_LIMIT_PER_KEY")
+_LIMITS_PER_ADDRESS = ("RATE_LIMIT_PER_ADDRESS", "EVENT_RATE_LIMIT_PER_ADDRESS")
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
@@ -120,15 +127,38 @@ def check_rate_limit_cache(**kwargs: Any) -> list[CheckMessage]:
     return [_error(6, f"DEPICT_RECO['RATE_LIMIT_CACHE'] names no cache: {alias!r}.", hint)]
 
 
+@register(TAG)
+def check_changes_cache(**kwargs: Any) -> list[CheckMessage]:
+    """Report a cache for word of changes that does not exist, or that no other process sees."""
+    alias = _value("CHANGES_CACHE")
+    if not alias:
+        return []
+    if alias not in django_settings.CACHES:
+        hint = f"CACHES has {', '.join(map(repr, django_settings.CACHES))}."
+        return [_error(7, f"DEPICT_RECO['CHANGES_CACHE'] names no cache: {alias!r}.", hint)]
+    if django_settings.CACHES[alias].get("BACKEND") not in _PER_PROCESS_CACHES:
+        return []
+    return [
+        _warning(
+            7,
+            f"DEPICT_RECO['CHANGES_CACHE'] is {alias!r}, a cache of each process for itself: no "
+            "other process hears of a change.",
+            hint="Name a shared cache, such as Redis, or leave the setting out: changes then "
+            "take up to REFRESH_SECONDS.",
+        )
+    ]
+
+
 @register(TAG, Tags.security, deploy=True)
 def check_proxies(**kwargs: Any) -> list[CheckMessage]:
     """Warn of a limit per address where all requests may come from the address of a proxy."""
-    if not _value("RATE_LIMIT_PER_ADDRESS") or _value("TRUSTED_PROXIES"):
+    limits = [name for name in _LIMITS_PER_ADDRESS if _value(name)]
+    if not limits or _value("TRUSTED_PROXIES"):
         return []
     return [
         _warning(
             4,
-            "DEPICT_RECO['RATE_LIMIT_PER_ADDRESS'] is set, and DEPICT_RECO['TRUSTED_PROXIES'] is "
+            f"DEPICT_RECO[{limits[0]!r}] is set, and DEPICT_RECO['TRUSTED_PROXIES'] is "
             "0: behind a proxy all shoppers have one address.",
             hint="Set TRUSTED_PROXIES to the number of your proxies, or silence this if browsers "
             "reach this server directly.",
@@ -185,6 +215,24 @@ def check_authentication(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register(TAG)
+def check_retention(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of events that go before everything that reads them has done so."""
+    days = _value("EVENT_RETENTION_DAYS")
+    if not days or _value("TRAINING_WINDOW_DAYS") is None:
+        return []
+    window = Tenant._meta.get_field("attribution_window_days").default
+    return [
+        _warning(
+            6,
+            f"DEPICT_RECO['EVENT_RETENTION_DAYS'] is short: {text}.",
+            hint="Keep these events longer, shorten what reads them, or silence this if it is "
+            "meant so.",
+        )
+        for text in shortcomings(by_type(days), attribution_days=window)
+    ]
+
+
 def _value(key: str) -> Any:
     """Return the value of a key, or None where another check has found fault with it."""
     given = getattr(django_settings, "DEPICT_RECO", {})
@@ -207,6 +255,9 @@ def _complaint(key: str, value: Any, *, default: Any) -> str | None:
         return None if isinstance(value, bool) else "True or False"
     if isinstance(default, int | float):
         return _number_complaint(key, value, whole=isinstance(default, int))
+    if key == "EVENT_RETENTION_DAYS":
+        problem = days_complaint(value)
+        return f"days by type of event: {problem}" if problem else None
     if isinstance(default, tuple):
         is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
         fits = is_list and all(isinstance(item, str) and item for item in value)
@@ -216,7 +267,7 @@ def _complaint(key: str, value: Any, *, default: Any) -> str | None:
     if key == "RECOMMENDATION_ID_PARAMETER":
         is_name = isinstance(value, str) and _PARAMETER_NAME.fullmatch(value)
         return None if is_name else "a name of letters, digits and . _ ~ -, or empty"
-    if key in ("RATE_LIMIT_PER_KEY", "RATE_LIMIT_PER_ADDRESS"):
+    if key in (*_LIMITS_PER_KEY, *_LIMITS_PER_ADDRESS):
         return None if _is_rate(value) else "a rate such as '600/minute', or empty"
     kinds: tuple[type, ...] = (str, Path) if key.endswith("_DIR") else (str,)
     return None if isinstance(value, kinds) else "a string"

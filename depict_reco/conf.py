@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,15 @@ class Settings:
     REFRESH_SECONDS: float = 1.0
     """Seconds after which a process asks the database what has changed, with one query."""
 
+    CHANGES_CACHE: str = ""
+    """Alias in Django's ``CACHES`` of a shared cache, Redis say, that tells of changes at once.
+
+    Processes look into it up to 20 times a second, to ask the database sooner. Empty: none.
+    """
+
+    SERVED_WRITE_SECONDS: float = 60.0
+    """Seconds between writes of how many displays were sent; 0: they are not counted."""
+
     RETRY_SECONDS: float = 2.0
     """Seconds between attempts to reach a database or cache that does not answer."""
 
@@ -42,14 +52,50 @@ class Settings:
     DISPLAY_ATTRIBUTES: tuple[str, ...] = ()
     """Custom attributes of products that are copied into their displays."""
 
+    DEFAULT_TENANT: str = ""
+    """Slug of the tenant that the template tag asks about unless told; empty: the only one."""
+
+    DEFAULT_MARKET: str = ""
+    """Slug of the market that it asks about, likewise."""
+
     MAX_BODY_BYTES: int = 1_048_576
     """Largest request body that the storefront endpoints read, in bytes; more is answered 413."""
+
+    MAX_EVENTS_PER_REQUEST: int = 1000
+    """Most events that one request may bring; more is answered 422."""
+
+    MAX_EVENT_REQUESTS: int = 16
+    """Requests with events that a process works on at once; further ones are answered 503."""
+
+    EVENT_PATIENCE_SECONDS: float = 5.0
+    """Seconds that PostgreSQL may take to store a request's events; then it is answered 503."""
+
+    PAGES_MAY_WITHDRAW: bool = True
+    """Whether ``product_unavailable`` without a key takes products out of answers."""
+
+    PAGES_WITHDRAW_SHARE: float = 0.02
+    """Share of a market's products that may be out in that way because of the last day's events.
+
+    Ten may always. With a key all may.
+    """
+
+    EVENT_RATE_LIMIT_PER_KEY: str = ""
+    """Most requests with events with one key, such as ``600/minute``; empty: as many as come."""
+
+    EVENT_RATE_LIMIT_PER_ADDRESS: str = ""
+    """Most requests with events without a key from one address, likewise."""
 
     MANAGEMENT_MAX_BODY_BYTES: int = 16_777_216
     """Largest request body that the management API reads, in bytes; more is answered 413."""
 
     HISTORY_LENGTH: int = 50
     """Newest events of a shopper that a recommendation looks at."""
+
+    RANKINGS_KEPT: int = 5000
+    """Rankings that a process keeps per market for questions that come again; 0: none.
+
+    They go with every change of the catalogue or the model, and none depends on a shopper.
+    """
 
     RATE_LIMIT_PER_KEY: str = ""
     """Most storefront requests with one key, such as ``600/minute``; empty: as many as come."""
@@ -62,6 +108,24 @@ class Settings:
 
     TRUSTED_PROXIES: int = 0
     """Proxies of yours in front, each of which adds the caller to ``X-Forwarded-For``."""
+
+    SOCKET_EVENTS_HELD: int = 10_000
+    """Most events from WebSockets that a process keeps while the database does not take them."""
+
+    SOCKET_BYTES_HELD: int = 16_777_216
+    """Most bytes that these may have, likewise."""
+
+    SOCKET_ACK_SECONDS: float = 4.0
+    """Seconds after which an event from a WebSocket is acknowledged if it is not stored yet.
+
+    Depict's client sends again after five, and what is acknowledged it never sends again.
+    """
+
+    SOCKET_EVENTS_PER_MINUTE: int = 600
+    """Most frames that one WebSocket may send in a minute; it is closed for good after more."""
+
+    SOCKET_MALFORMED_FRAMES: int = 10
+    """Most messages without id or event that one WebSocket may send, likewise."""
 
     OPERATIONS_TOKEN: str = ""
     """Bearer token that opens metrics and the details of readiness; empty: none does."""
@@ -93,6 +157,15 @@ class Settings:
     IMPORT_BATCH_SIZE: int = 1000
     """Rows written in one transaction by imports."""
 
+    EVENT_RETENTION_DAYS: Mapping[str, int] = {}
+    """Days that ``reco_prune_events`` keeps events, by type; ``*``: of all other types.
+
+    Types that are not named are kept for ever. A tenant can have days of its own.
+    """
+
+    ERASED_SILENCE_HOURS: float = 24.0
+    """Hours after an erasure in which events of the shopper's ids are stored without them."""
+
     TRAINING_WINDOW_DAYS: int = 540
     """Days of events, back from the newest, that a training reads."""
 
@@ -113,10 +186,11 @@ class Settings:
     """Dotted paths of the authentication classes of the API, in the order they are asked."""
 
     def __getattribute__(self, name: str) -> Any:
-        value = super().__getattribute__(name)
-        if not name.isupper():
-            return value
-        return getattr(django_settings, "DEPICT_RECO", {}).get(name, value)
+        if name.isupper():
+            own = getattr(django_settings, "DEPICT_RECO", {})
+            if name in own:
+                return own[name]
+        return super().__getattribute__(name)
 
     def defaults(self) -> dict[str, Any]:
         """Every known key with its default."""
@@ -131,3 +205,8 @@ def artifact_dir() -> Path:
     if settings.ARTIFACT_DIR:
         return Path(settings.ARTIFACT_DIR)
     return Path(getattr(django_settings, "BASE_DIR", "") or ".") / "depict_reco_artifacts"
+
+
+def debug() -> bool:
+    """Return whether the project is being developed, so that its pages may tell what is wrong."""
+    return bool(django_settings.DEBUG)

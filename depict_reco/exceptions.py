@@ -10,6 +10,10 @@ class DepictRecoError(Exception):
         super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
 
 
+class TypeKeyError(DepictRecoError):
+    """The primary key of a recommendation type is too great for recommendation ids."""
+
+
 class FeedError(DepictRecoError):
     """The feed as a whole cannot be read."""
 
@@ -24,6 +28,14 @@ class AddressNotAllowedError(FeedError):
 
 class EventImportError(DepictRecoError):
     """The file of events as a whole cannot be read."""
+
+
+class ShopperError(DepictRecoError):
+    """These ids cannot be those of one shopper."""
+
+
+class EventsNotCountedError(DepictRecoError):
+    """Events cannot be counted yet, and must not be deleted before."""
 
 
 class TrainingError(DepictRecoError):

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from django.db import Error as DatabaseFailure
 from django.db import transaction
 
+from depict_reco.analytics.closed import first_whole_days
+from depict_reco.analytics.forget import forget as forget_counted
+from depict_reco.analytics.rollup import ReportRollup, RollupResult, roll_up
+from depict_reco.analytics.rollup import rebuild as run_rebuild
 from depict_reco.artifacts.gate import Gate
 from depict_reco.artifacts.publish import prune as prune_artifacts
 from depict_reco.artifacts.publish import publish as publish_artifact
 from depict_reco.artifacts.publish import roll_back as roll_back_artifact  # noqa: F401
 from depict_reco.artifacts.publish import store_model
+from depict_reco.events.erase import Erased, ErasureProgress, ErasureRequest
+from depict_reco.events.erase import erase as run_erasure
+from depict_reco.events.erase import resume as run_resumed_erasure
+from depict_reco.events.erasures import Erasure
+from depict_reco.events.export import as_csv, as_json, find_shopper
 from depict_reco.events.importing import EventProgress
 from depict_reco.events.importing import import_events as run_event_import
 from depict_reco.events.results import EventImportOptions, EventImportResult
+from depict_reco.events.retention import Pruned, PruneProgress, days_of
+from depict_reco.events.retention import prune as run_pruning
+from depict_reco.exceptions import EventsNotCountedError
 from depict_reco.feeds.importer import import_products, import_stored_feed
 from depict_reco.feeds.models import Feed, FeedFormat
 from depict_reco.feeds.results import ImportResult, ReportProgress
 from depict_reco.serving.defaults import add_default_types
+from depict_reco.serving.meaning import meanings_of
 from depict_reco.signals import training_finished
 from depict_reco.tenants.models import Market, Tenant
 from depict_reco.training.models import TrainingRun
@@ -29,6 +43,12 @@ from depict_reco.training.pace import Pace, Phase, Progress
 from depict_reco.training.trainer import finish_run, heartbeat, start_run, train
 
 logger = logging.getLogger(__name__)
+
+EXPORT_FORMATS = {"json": as_json, "csv": as_csv}
+"""Forms that the data of a shopper is exported in."""
+
+_FORGET = (forget_counted,)
+"""What is done in other rooms about events that are erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,3 +244,65 @@ def import_events(
     with the result so far, when it ends too early.
     """
     return run_event_import(market, source, options=options, dry_run=dry_run, progress=progress)
+
+
+def erase_shopper(
+    tenant: Tenant,
+    request: ErasureRequest,
+    *,
+    progress: ErasureProgress = lambda done, total: None,
+) -> Erased:
+    """Erase what is stored of one shopper in all markets of a tenant, and leave a receipt.
+
+    Can be killed at any moment and called again. Raises ShopperError for ids that cannot be those
+    of one shopper.
+    """
+    return run_erasure(tenant, request, forget=_FORGET, progress=progress)
+
+
+def resume_erasure(
+    erasure: Erasure, *, progress: ErasureProgress = lambda done, total: None
+) -> Erased:
+    """Carry an interrupted erasure through."""
+    return run_resumed_erasure(erasure, forget=_FORGET, progress=progress)
+
+
+def export_shopper(
+    tenant: Tenant, ids: Iterable[str], *, linked: bool = False, export_format: str = "json"
+) -> Iterator[str]:
+    """Return everything that is stored of one shopper, piece by piece, as JSON or as CSV.
+
+    Raises ShopperError, before the first piece, for ids that cannot be those of one shopper.
+    """
+    shopper = find_shopper(tenant, ids, with_linked=linked)
+    return EXPORT_FORMATS[export_format](tenant, shopper, explain=meanings_of)
+
+
+def prune_events(
+    market: Market,
+    *,
+    dry_run: bool = False,
+    progress: PruneProgress = lambda done, share: None,
+) -> Pruned:
+    """Delete the events of a market that are older than their type is kept.
+
+    They are counted first, as far as that has not been done. Can be killed at any moment and
+    called again. Raises EventsNotCountedError, and deletes nothing, where that cannot be done.
+    """
+    if not dry_run and days_of(market.tenant) and roll_up().waiting:
+        raise EventsNotCountedError(
+            f"A transaction that writes events has not ended yet, so that the events of {market} "
+            "cannot all be counted. None was deleted; run it again later."
+        )
+    return run_pruning(market, dry_run=dry_run, progress=progress)
+
+
+def rebuild_counters(
+    *, since: date | None = None, report: ReportRollup = lambda done, total: None
+) -> RollupResult:
+    """Compute the daily counters anew; reports see the old ones until it is done.
+
+    Days before ``since`` keep their figures; by itself, those that pruning has taken events of.
+    """
+    closed_of = None if since else first_whole_days()
+    return run_rebuild(closed_before=since, closed_of=closed_of, report=report)

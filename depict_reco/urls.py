@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from depict_reco.api import health, views
+from depict_reco.api import event_views, health, views
 from depict_reco.api.management import urls as management_urls
 from depict_reco.contrib.spectacular import urls as schema_urls
 
@@ -37,6 +37,15 @@ serving_urlpatterns: list[URLPattern | URLResolver] = [  # no slash at the end: 
     path("v3/markets", views.MarketsView.as_view(), name="markets"),
     path("v3/locales", views.LocalesView.as_view(), name="locales"),
 ]
+event_urlpatterns: list[URLPattern | URLResolver] = [
+    path("create-events", event_views.CreateEventsView.as_view(), name="create-events"),
+    path("v2/create-events", event_views.CreateEventsV2View.as_view(), name="create-events-v2"),
+    path("v2/track", event_views.TrackV2View.as_view(), name="track-v2"),
+    # with a slash as well, in no document: browsers follow no redirect of a preflight
+    path("create-events/", event_views.CreateEventsView.as_view(schema=None)),
+    path("v2/create-events/", event_views.CreateEventsV2View.as_view(schema=None)),
+    path("v2/track/", event_views.TrackV2View.as_view(schema=None)),
+]
 health_urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -44,4 +53,10 @@ health_urlpatterns: list[URLPattern | URLResolver] = [
 management_urlpatterns: list[URLPattern | URLResolver] = [*management_urls.urlpatterns]
 schema_urlpatterns: list[URLPattern | URLResolver] = [*schema_urls.urlpatterns]
 
-urlpatterns = serving_urlpatterns + health_urlpatterns + management_urlpatterns + schema_urlpatterns
+urlpatterns = (
+    serving_urlpatterns
+    + event_urlpatterns
+    + health_urlpatterns
+    + management_urlpatterns
+    + schema_urlpatterns
+)

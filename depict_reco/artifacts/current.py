@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from depict_reco.artifacts import store
+from depict_reco.artifacts import copies, store
 from depict_reco.artifacts.models import Artifact
 from depict_reco.artifacts.publish import ITEM_IDS, ITEM_IDS_INDPTR
 from depict_reco.artifacts.repairs import repairs
 from depict_reco.engine.model import ShopModel
 from depict_reco.exceptions import ArtifactBrokenError
+from depict_reco.tenants.models import Market
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +91,7 @@ def load_current(market_pk: int, *, known: LoadedArtifact | None) -> LoadedArtif
         logger.exception("Artifact %s of market %s is broken.", current.version, market_pk)
     else:
         repairs().mended(market_pk)
-        folder = current.path.rpartition("/")[0]
-        store.forget_copies(folder, keep=set(kept.values_list("path", flat=True)))
+        _clear_away(current)
         return loaded
     if known is not None:
         return known if known.degraded else replace(known, degraded=True)
@@ -101,6 +101,18 @@ def load_current(market_pk: int, *, known: LoadedArtifact | None) -> LoadedArtif
         except ArtifactBrokenError:
             logger.exception("Artifact %s of market %s is broken.", older.version, market_pk)
     return None
+
+
+def _clear_away(served: Artifact) -> None:
+    """Remove copies on this machine that are not of the served version or the one before it."""
+    older = Artifact.objects.filter(market=served.market_id, pk__lt=served.pk).newest_first()
+    previous = older.values_list("path", flat=True)[:1]
+    copies.forget_versions(served.path.rpartition("/")[0], keep={served.path, *previous})
+    top = copies.cache_dir()
+    markets = Market.objects.values_list("tenant_id", "pk")
+    copies.forget_markets(
+        top.glob("[0-9]*/[0-9]*"), keep={top / f"{tenant}/{pk}" for tenant, pk in markets}
+    )
 
 
 def load(artifact: Artifact, *, degraded: bool = False) -> LoadedArtifact:

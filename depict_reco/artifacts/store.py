@@ -12,14 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from django.core.files import File
@@ -27,6 +24,15 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from numpy.typing import NDArray
 
+from depict_reco.artifacts.copies import (
+    cache_dir,
+    copy_of,
+    digest_of,
+    insist,
+    making,
+    new_file,
+    own_file,
+)
 from depict_reco.conf import artifact_dir, settings
 from depict_reco.exceptions import ArtifactBrokenError
 
@@ -35,7 +41,6 @@ logger = logging.getLogger(__name__)
 FORMAT = 2
 MANIFEST = "manifest.json"
 SEAL = "sha256"
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,7 @@ def write(
             with tempfile.TemporaryFile() as file:
                 np.save(file, array, allow_pickle=False)
                 size = file.tell()
-                digest = _digest(file)
+                digest = digest_of(file)
                 file.seek(0)
                 target.save(f"{path}/{name}.npy", File(file, name=f"{name}.npy"))
             files[name] = {"bytes": size, "sha256": digest}
@@ -90,7 +95,7 @@ def read(path: str) -> StoredArtifact:
     arrays = {}
     for name, facts in manifest["files"].items():
         try:
-            arrays[name] = _mapped(_local_file(path, f"{name}.npy", facts))
+            arrays[name] = _mapped(copy_of(storage(), path, f"{name}.npy", facts))
         except ArtifactBrokenError:
             raise
         except Exception as error:  # remote storages raise errors of their own
@@ -103,13 +108,13 @@ def verify(path: str) -> None:
     """Raise ArtifactBrokenError unless every file in the storage is there and unaltered."""
     for name, facts in _stored_manifest(path)["files"].items():
         try:
-            own = _own_file(storage(), f"{path}/{name}.npy")
+            own = own_file(storage(), f"{path}/{name}.npy")
             if own is None and not storage().exists(f"{path}/{name}.npy"):
                 raise ArtifactBrokenError(f"{path}/{name}.npy cannot be read: it is gone.")
             if own is None:
-                _mapped(_local_file(path, f"{name}.npy", facts))
+                _mapped(copy_of(storage(), path, f"{name}.npy", facts))
             else:
-                _insist(own, path, f"{name}.npy", facts)
+                insist(own, path, f"{name}.npy", facts)
         except ArtifactBrokenError:
             raise
         except Exception as error:  # remote storages raise errors of their own
@@ -154,14 +159,6 @@ def _fingerprint(file: Path) -> tuple[int, ...]:
     return facts.st_size, facts.st_mtime_ns, facts.st_ino
 
 
-def forget_copies(folder: str, *, keep: set[str]) -> None:
-    """Remove local copies from under a market's folder, all but those of some paths."""
-    copies = cache_dir() / folder
-    for copy in copies.iterdir() if copies.is_dir() else ():
-        if f"{folder}/{copy.name}" not in keep:
-            shutil.rmtree(copy, ignore_errors=True)
-
-
 def paths_under(folder: str) -> list[str]:
     """Return the paths of everything stored under a market's folder, complete or not."""
     try:
@@ -192,7 +189,7 @@ def _keep_manifest(path: str, manifest: Mapping[str, Any]) -> None:
     copy = cache_dir() / path / MANIFEST
     try:
         if not copy.exists():
-            with _new_file(copy) as file:
+            with making(copy.parent.parent, wait=True), new_file(copy) as file:
                 file.write(json.dumps(manifest).encode())
     except OSError as error:
         logger.warning("No copy of %s/%s can be made: %s", path, MANIFEST, error)
@@ -222,44 +219,6 @@ def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return plain | {SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _local_file(path: str, name: str, facts: Mapping[str, Any]) -> Path:
-    """Return a verified copy of a file on this machine; without room for one, the file itself."""
-    local = cache_dir() / path / name
-    if local.exists() and _is_whole(local, facts):
-        return local
-    own = _own_file(storage(), f"{path}/{name}")
-    if own is not None:
-        _insist(own, path, name, facts)
-    try:
-        with storage().open(f"{path}/{name}") as original, _new_file(local) as file:
-            for chunk in original.chunks(_CHUNK):
-                file.write(chunk)
-    except OSError as error:
-        if own is None:
-            raise
-        logger.warning("Using %s/%s without a copy, for none can be made: %s", path, name, error)
-        return own
-    _insist(local, path, name, facts)
-    return local
-
-
-def _insist(file: Path, path: str, name: str, facts: Mapping[str, Any]) -> None:
-    if not _is_whole(file, facts):
-        size = file.stat().st_size
-        raise ArtifactBrokenError(
-            f"{path}/{name} is not what was written ({size} of {facts['bytes']} bytes)."
-        )
-
-
-def _own_file(target: Storage, name: str) -> Path | None:
-    """Return the file of a storage that keeps files on this machine."""
-    try:
-        local = Path(target.path(name))
-    except NotImplementedError:
-        return None
-    return local if local.exists() else None  # Django's storage in memory has paths, but no files
-
-
 def _mapped(file: Path) -> NDArray[Any]:
     try:
         array = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -267,36 +226,3 @@ def _mapped(file: Path) -> NDArray[Any]:
         array = np.load(file, allow_pickle=False)
     # a plain view of the mapped memory: slicing numpy's memmap class costs much more
     return array.view(np.ndarray)
-
-
-def _is_whole(file: Path, facts: Mapping[str, Any]) -> bool:
-    if file.stat().st_size != facts["bytes"]:
-        return False
-    with file.open("rb") as content:
-        return _digest(content) == facts["sha256"]
-
-
-def cache_dir() -> Path:
-    if settings.ARTIFACT_CACHE_DIR:
-        return Path(settings.ARTIFACT_CACHE_DIR)
-    user = os.getuid() if hasattr(os, "getuid") else "all"  # one user cannot write another's
-    return Path(tempfile.gettempdir()) / f"depict_reco_artifacts-{user}"
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file under another name and rename it, so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            yield file  # type: ignore[misc]
-        except BaseException:
-            temporary.unlink()
-            raise
-    temporary.replace(path)
-
-
-def _digest(file: Any) -> str:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -90,6 +91,10 @@ class ProductQuerySet(models.QuerySet["Product"]):
     def changed_since(self, revision: int) -> ProductQuerySet:
         return self.filter(revision__gt=revision)
 
+    def withdrawn_since(self, moment: datetime) -> ProductQuerySet:
+        """Products that an event took out of answers, whether or not a feed put them back."""
+        return self.filter(withdrawn_at__gte=moment, updated_at__gte=moment)  # it has an index
+
     def change(self, **fields: Any) -> int:
         """Update these products in bulk so that every serving process learns of it."""
         changed = 0
@@ -166,6 +171,13 @@ class Product(models.Model):
     )
     active = models.BooleanField(
         _("active"), default=True, help_text=_("False once a full feed no longer has it.")
+    )
+    withdrawn_at = models.DateTimeField(
+        _("withdrawn"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When an event last said that it cannot be bought."),
     )
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from depict_reco.events.records import (
     derived_deduplication_id,
 )
 from depict_reco.events.values import (
+    clamp_time,
     read_currency,
     read_id,
     read_price,
@@ -61,6 +63,8 @@ class Cleaner:
     """Whether a transaction id that begins with C is a cancelled invoice."""
     ordered_from: datetime | None = None
     """For files without times: the time of line 0; each line is a millisecond later."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Where it is counted as ``clamped`` that a time was put right."""
 
     def clean(self, values: Values, *, line: int, part: int = 0) -> NewEvent | Skip:
         """Return the event of a row, or why there is none; raises RejectedError.
@@ -97,11 +101,20 @@ class Cleaner:
             recommendation_id=recommendation_id,
             deduplication_id=_deduplication_id(deduplication, part),
         )
-        if event.deduplication_id or (self.ordered_from is None and not part):
+        if not event.deduplication_id and (self.ordered_from is not None or part):
+            place = line if self.ordered_from else None
+            derived = derived_deduplication_id(event, line=place, part=part)
+            event = replace(event, deduplication_id=derived)
+        return self._clamped(event)
+
+    def _clamped(self, event: NewEvent) -> NewEvent:
+        """Put a time right that cannot be; the id goes by what the file says, and stays."""
+        time = clamp_time(event.time)
+        if time == event.time:
             return event
-        place = line if self.ordered_from else None
-        derived = derived_deduplication_id(event, line=place, part=part)
-        return replace(event, deduplication_id=derived)
+        self.counts["clamped"] += 1
+        known_by = event.deduplication_id or derived_deduplication_id(event)
+        return replace(event, time=time, deduplication_id=known_by)
 
     def _type(self, value: Any) -> str:
         name = read_id(value)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from django.utils import timezone
 
 from depict_reco.conf import settings
+from depict_reco.events.admitting import admit
 from depict_reco.events.cleaning import Cleaner, RejectedError, Skip
-from depict_reco.events.ingest import ProductNames, ingest
+from depict_reco.events.ingest import Ingested, ProductNames, ingest
 from depict_reco.events.layouts import DocumentLayout, TableLayout, Values
-from depict_reco.events.models import Event, EventType
+from depict_reco.events.models import Event, EventType, RefusalReason
 from depict_reco.events.names import FIELDS, plain
 from depict_reco.events.readers import READING_ERRORS, Rows, Unreadable, open_rows
 from depict_reco.events.records import NewEvent, derived_deduplication_id
+from depict_reco.events.refusals import note_refusal
 from depict_reco.events.results import (
     MAX_REJECTIONS,
     EventImportCutShortError,
@@ -64,6 +66,11 @@ def import_events(
             if not importer.counts["rows"]:
                 raise
             raise EventImportCutShortError(str(error), result=importer.result()) from error
+        if (clamped := importer.counts["clamped"]) and not dry_run:
+            note_refusal(
+                RefusalReason.CLOCK, tenant_pk=market.tenant_id, market=market.slug,
+                detail="imported file", times=clamped,
+            )  # fmt: skip
         return importer.result()
 
 
@@ -116,18 +123,31 @@ class _Importer:
         self.counts["unknown_products"] += sum(not products.know(event) for event in batch)
         self.counts["returns"] += sum(event.type == EventType.RETURN for event in batch)
         if self._dry_run:
-            ids = {event.deduplication_id or derived_deduplication_id(event) for event in batch}
-            known = Event.objects.filter(market=self._market, deduplication_id__in=ids).count()
-            stored = len(ids) - known
+            done = self._look(batch)
         else:
-            stored = ingest(
+            done = ingest(
                 batch,
                 tenant_pk=self._market.tenant_id,
                 market_pk=self._market.pk,
                 products=products,
-            ).stored
-        self.counts["stored"] += stored
-        self.counts["duplicates"] += len(batch) - stored
+                consent=self._options.consent,
+            )
+        self.counts.update(asdict(done))
+
+    def _look(self, batch: list[NewEvent]) -> Ingested:
+        """Say what would become of a batch."""
+        tenant_pk, consent = self._market.tenant_id, self._options.consent
+        admitted = admit(batch, tenant_pk=tenant_pk, consent=consent)
+        events = admitted.events
+        ids = {event.deduplication_id or derived_deduplication_id(event) for event in events}
+        known = Event.objects.filter(market=self._market, deduplication_id__in=ids).count()
+        stored = len(ids) - known
+        return Ingested(
+            stored=stored,
+            duplicates=len(events) - stored,
+            erased=admitted.erased,
+            anonymous=admitted.anonymous,
+        )
 
     def _events(self) -> Iterator[NewEvent]:
         counts = self.counts
@@ -197,6 +217,7 @@ class _Importer:
             time_format=options.time_format,
             marks_cancelled=getattr(self._layout, "marks_cancelled", False),
             ordered_from=ordered_from,
+            counts=self.counts,
         )
 
     def _time_of_last_run(self, first: NewEvent) -> datetime:

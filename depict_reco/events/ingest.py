@@ -9,21 +9,24 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, cast
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Q
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from depict_reco.catalog.models import Product
+from depict_reco.events.admitting import admit
+from depict_reco.events.consent import Consent
 from depict_reco.events.models import Event
 from depict_reco.events.records import NewEvent, derived_deduplication_id
+from depict_reco.events.transactions import patient
 
 _NAMES_PER_QUERY = 10_000
 _NAMES_REMEMBERED = 100_000
 _VARYING = (
     "type", "time", "session_id", "user_id", "product_id", "sku", "quantity", "price", "currency",
-    "transaction_id", "recommendation_id", "deduplication_id",
+    "transaction_id", "recommendation_id", "deduplication_id", "dsid", "recommendation_type",
 )  # fmt: skip
 _SHARED = ("tenant", "market", "received_at")
 
@@ -35,6 +38,10 @@ class Ingested:
     stored: int
     duplicates: int
     """Events that were stored before, or twice in the batch."""
+    erased: int = 0
+    """Events of a shopper who was erased since they happened."""
+    anonymous: int = 0
+    """Events, of those stored before too, whose session and user were left out."""
 
 
 class ProductNames:
@@ -80,15 +87,25 @@ def ingest(
     market_pk: int,
     products: ProductNames | None = None,
     received_at: datetime | None = None,
+    consent: Consent = Consent.UNKNOWN,
+    patience: float | None = None,
 ) -> Ingested:
     """Store the events of a market that are not stored yet, all or none, with one statement.
 
     Events with the same deduplication id are one event, however often and from how many
     processes they come. An event that names only a SKU gets the id of its product, if
-    ``products`` has looked it up.
+    ``products`` has looked it up. Whether the shopper's ids are stored is decided here, by
+    ``consent`` and by ``events.admitting``. ``patience`` is how many seconds PostgreSQL may take,
+    outside of a transaction (see ``events.transactions``); OperationalError is raised then, and
+    nothing is stored.
     """
     if not events:
         return Ingested(stored=0, duplicates=0)
+    admitted = admit(events, tenant_pk=tenant_pk, consent=consent)
+    events = admitted.events
+    counts = {"erased": admitted.erased, "anonymous": admitted.anonymous}
+    if not events:
+        return Ingested(stored=0, duplicates=0, **counts)
     using = router.db_for_write(Event)
     product_id = products.product_id if products else attrgetter("product_id")
     varying: list[list[Any]] = [
@@ -104,14 +121,39 @@ def ingest(
         [event.transaction_id for event in events],
         [event.recommendation_id for event in events],
         [event.deduplication_id or derived_deduplication_id(event) for event in events],
+        [event.dsid for event in events],
+        [event.recommendation_type for event in events],
     ]
     shared = [tenant_pk, market_pk, received_at or timezone.now()]
-    with transaction.atomic(using=using):
-        stored = _insert(connections[using], varying, shared)
-    return Ingested(stored=stored, duplicates=len(events) - stored)
+    connection = connections[using]
+    if _commits_by_itself(connection):
+        stored = _insert(connection, varying, shared, patience=patience)
+    elif connection.vendor == "postgresql" and connection.in_atomic_block:
+        stored = _insert(connection, varying, shared)  # one statement, of the caller's transaction
+    else:
+        with patient(using=using, seconds=patience):
+            stored = _insert(connection, varying, shared)
+    return Ingested(stored=stored, duplicates=len(events) - stored, **counts)
 
 
-def _insert(connection: BaseDatabaseWrapper, varying: list[list[Any]], shared: list[Any]) -> int:
+def _commits_by_itself(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a statement alone will do: it is atomic, and saves the database two questions."""
+    return (
+        connection.vendor == "postgresql"
+        and not connection.in_atomic_block
+        and connection.get_autocommit()
+        # cannot take two statements at once, which patience needs
+        and not connection.settings_dict["OPTIONS"].get("server_side_binding")
+    )
+
+
+def _insert(
+    connection: BaseDatabaseWrapper,
+    varying: list[list[Any]],
+    shared: list[Any],
+    *,
+    patience: float | None = None,
+) -> int:
     """Insert rows that conflict with no stored one, and return how many these were.
 
     ``varying`` are the columns that differ between rows, ``shared`` the values of the others.
@@ -140,8 +182,9 @@ def _insert(connection: BaseDatabaseWrapper, varying: list[list[Any]], shared: l
             )
             rest = ", ".join(f"%s::{name}" for name in types[len(varying) :])
             parameters = [json.dumps(_texts(column), ensure_ascii=False) for column in varying]
+            limit = f"SET LOCAL statement_timeout = {patience * 1000:.0f}; " if patience else ""
             cursor.execute(
-                f"{into} SELECT varying.*, {rest} FROM unnest({lists}) AS varying {end}",  # noqa: S608
+                f"{limit}{into} SELECT varying.*, {rest} FROM unnest({lists}) AS varying {end}",  # noqa: S608
                 [*values, *parameters],
             )
         else:
@@ -152,6 +195,8 @@ def _insert(connection: BaseDatabaseWrapper, varying: list[list[Any]], shared: l
             ]
             rows = [(*row, *values) for row in zip(*columns, strict=True)]
             cursor.executemany(f"{into} VALUES ({marks}) {end}", rows)
+        if cursor.rowcount < 0:  # of SET, where the driver tells of each statement
+            cursor.nextset()
         return int(cursor.rowcount)
 
 

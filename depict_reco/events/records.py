@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 
+from depict_reco.catalog.records import MAX_ID_LENGTH
+
 NO_SESSIONS = frozenset({"server", "NA", "N/A"})
 """Session and user ids that stand for no one: clients that render on a server send the first."""
 
@@ -17,6 +19,15 @@ NO_PRODUCTS = frozenset({"placeholder", "DNT"})
 """Product ids of cards without a product."""
 
 _DERIVED_PREFIX = "~"
+_DIGEST_BYTES = 16
+
+
+def stored_id(text: str) -> str:
+    """Return an id as events have it: a longer one is cut short, with a digest at its end."""
+    if len(text) <= MAX_ID_LENGTH:
+        return text
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{text[: MAX_ID_LENGTH - 1 - len(digest)]}~{digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +39,8 @@ class NewEvent:
     """With a zone."""
     session_id: str = ""
     user_id: str = ""
+    dsid: str | None = None
+    """Depict's session id, where it is neither of the two."""
     product_id: str = ""
     sku: str = ""
     quantity: int = 1
@@ -37,6 +50,7 @@ class NewEvent:
     """Empty: the market's."""
     transaction_id: str = ""
     recommendation_id: str = ""
+    recommendation_type: str = ""
     deduplication_id: str = ""
     """Equal on every copy of one event; empty: derived from all the rest."""
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
+from depict_reco.events.consent import Consent
 from depict_reco.exceptions import EventImportError
 
 MAX_REJECTIONS = 1000
@@ -25,7 +26,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventImportResult:
-    """What an import did. Every row is in one of ``stored`` to ``rejected``."""
+    """What an import did. Every row is in one of ``stored`` to ``erased``."""
 
     rows: int = 0
     """Rows of the file; of orders with several lines, the lines."""
@@ -41,10 +42,16 @@ class EventImportResult:
     """Views of pages that show no product."""
     rejected: int = 0
     """Rows that cannot be read or make no sense."""
+    erased: int = 0
+    """Events of shoppers who were erased since these happened; they are not stored again."""
     returns: int = 0
     """Of the events, those of goods that came back and of cancelled orders."""
     unknown_products: int = 0
     """Of the events, those of products that the catalogue does not have (yet)."""
+    anonymous: int = 0
+    """Of the events, those stored without session and user, for want of consent."""
+    clamped: int = 0
+    """Of the events, those from more than 20 years ago, taken for it, and of the future: now."""
     rejections: tuple[Rejection, ...] = ()
     """The first of the rejected rows."""
     notes: tuple[str, ...] = ()
@@ -80,3 +87,5 @@ class EventImportOptions:
     """Zone of times that name none."""
     time_format: str = ""
     """strptime() pattern of the times, where they are not ISO 8601 or epoch seconds."""
+    consent: Consent = Consent.UNKNOWN
+    """What the shoppers of the file said about being remembered."""

@@ -13,6 +13,7 @@ from django.db.models.expressions import Col
 
 from depict_reco.catalog.records import text_problem
 from depict_reco.events.models import Event, EventType
+from depict_reco.events.records import stored_id
 
 HISTORY_TYPES = (
     EventType.PAGE_VIEW,
@@ -26,6 +27,9 @@ HISTORY_TYPES = (
 
 BOUGHT_TYPES = (EventType.PURCHASE, EventType.RETURN)
 """Events that say what a shopper has; reco_event_bought_idx holds these only."""
+
+
+_COLUMNS = "product_id, sku, type, time, quantity, id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ def recent_product_events(
     none without ids. Up to ``purchases`` purchases and returns of each id follow, however old,
     where it is a user id: session ids do not last that long.
     """
-    ids = [name for name in dict.fromkeys(shopper_ids) if name and not text_problem(name)]
+    given = [name for name in shopper_ids if name and not text_problem(name)]
+    ids = list(dict.fromkeys(map(stored_id, given)))
     if not ids or limit < 1:
         return []
     probes: list[str] = []
@@ -70,16 +75,15 @@ def recent_product_events(
     convert = _converter(connection.alias)
     return [
         ShopperEvent(product_id, sku, type_, convert(time), quantity)
-        for product_id, sku, type_, time, quantity in rows
+        for product_id, sku, type_, time, quantity, _ in rows
     ]
 
 
 @lru_cache(maxsize=64)
 def _question(probes: tuple[str, ...]) -> str:
     return (
-        "SELECT product_id, sku, type, time, quantity "  # noqa: S608 - no values
-        f"FROM {Event._meta.db_table} WHERE id IN ({' UNION ALL '.join(probes)}) "
-        "ORDER BY time DESC, id DESC LIMIT %s"
+        # an event that several probes find is one row, by its id
+        f"{' UNION '.join(probes)} ORDER BY time DESC, id DESC LIMIT %s"
     )
 
 
@@ -105,7 +109,7 @@ def _probe(column: str, wanted: tuple[EventType, ...]) -> str:
     # walk through the whole market by time.
     types = ", ".join(f"'{name.value}'" for name in wanted)
     return (
-        f"SELECT id FROM (SELECT id FROM {Event._meta.db_table} "  # noqa: S608 - no values
+        f"SELECT * FROM (SELECT {_COLUMNS} FROM {Event._meta.db_table} "  # noqa: S608 - no values
         f"WHERE market_id = %s AND {column} = %s AND type IN ({types}) "
         "AND (product_id <> '' OR sku <> '') ORDER BY time DESC, id DESC LIMIT %s) AS probe"
     )

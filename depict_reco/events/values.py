@@ -28,6 +28,8 @@ _PRICE = re.compile(
 _DIGITS = re.compile(r"[0-9]*")
 _THOUSANDS = re.compile(r"\d{1,3}([,. '\u00a0\u202f]\d{2,3})*([,. '\u00a0\u202f]\d{3})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(minutes=10)
+_OLDEST = timedelta(days=20 * 365)
 _CENT = Decimal("0.0001")
 
 
@@ -116,14 +118,21 @@ def _from_epoch(value: float | Decimal) -> datetime:
 
 def _checked(time: datetime) -> datetime:
     try:
-        moment = time.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise ValueError("is not a time that can be") from None
-    if moment < _EPOCH:
-        raise ValueError("lies before 1970")
-    if moment > datetime.now(UTC) + timedelta(days=1):
-        raise ValueError("lies in the future")
-    return moment
+
+
+def clamp_time(time: datetime) -> datetime:
+    """Return a time that can be true: at most 20 years ago, and now for what is to come.
+
+    Ten minutes of the future pass, since clocks differ.
+    """
+    now = datetime.now(UTC)
+    oldest = (now - _OLDEST).replace(hour=0, minute=0, second=0, microsecond=0)
+    if time < oldest:
+        return oldest
+    return now if time > now + _AHEAD else time
 
 
 @lru_cache(maxsize=4096, typed=True)

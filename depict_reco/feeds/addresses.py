@@ -1,9 +1,14 @@
-"""To which machines feeds may be fetched from: public ones, unless the settings say otherwise."""
+"""Addresses of feeds: which machines they may lead to, and how they are shown.
+
+Feeds are fetched from public machines only, unless the settings say otherwise.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+from urllib.parse import urlsplit, urlunsplit
 
 from depict_reco.conf import settings
 from depict_reco.exceptions import AddressNotAllowedError, FeedError
@@ -11,6 +16,11 @@ from depict_reco.exceptions import AddressNotAllowedError, FeedError
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SECRET_PARAMETER = re.compile(
+    r"((?:^|[&;])(?:[^=&;]*[_.-])?"
+    r"(?:auth|credential|api-?key|key|pass|password|passwd|pwd|secret|sig|signature|token)=)[^&;]+",
+    flags=re.IGNORECASE,
+)
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -45,3 +55,16 @@ def is_public(address: IPAddress) -> bool:
         if inner is not None:
             return is_public(inner)
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def without_password(url: str) -> str:
+    """Return an address as it may be shown and kept, without passwords and tokens."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if not parts.scheme or not parts.netloc:
+        return url
+    netloc = "***@" + parts.netloc.rpartition("@")[2] if "@" in parts.netloc else parts.netloc
+    query = _SECRET_PARAMETER.sub(r"\1***", parts.query)
+    return urlunsplit(parts._replace(netloc=netloc, query=query))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin
 
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from depict_reco import __version__
 from depict_reco.conf import settings
 from depict_reco.exceptions import FeedError
-from depict_reco.feeds.addresses import resolve
+from depict_reco.feeds.addresses import resolve, without_password
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -124,17 +124,6 @@ def parse(url: str) -> Target:
         path=parts.request_uri,
         credentials=unquote(parts.auth or ""),
     )
-
-
-def without_password(url: str) -> str:
-    """Return an address as it may be shown and kept."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    if not parts.scheme or "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
 
 
 @contextmanager

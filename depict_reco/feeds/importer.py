@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from depict_reco.tenants.models import Market
 
 T = TypeVar("T")
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 _DUPLICATE = Problem(field="product_id", reason="occurs twice; the first one counts")
 
 
@@ -64,8 +66,8 @@ def _import(
     feed: Feed | None = None,
     report: ReportProgress | None = None,
 ) -> ImportResult:
-    known = {"etag": feed.etag, "last_modified": feed.last_modified} if feed else {}
     try:
+        known = _known_version(feed) if feed else {}
         mapper = Mapper(run.market, mapping=mapping, full=run.full)
         with open_source(source, **known) as opened:
             if opened.stream is None:
@@ -83,6 +85,17 @@ def _import(
     if feed is not None and not run.dry_run:
         feed.remember(etag=opened.etag, last_modified=opened.last_modified)
     return run.finish(FeedRun.Status.SUCCEEDED)
+
+
+def _known_version(feed: Feed) -> dict[str, str]:
+    """Return what tells the version read last; nothing where it must be read once more.
+
+    An event may have taken a product out since, which only a feed that is read puts back.
+    """
+    read = FeedRun.objects.filter(feed=feed, status=FeedRun.Status.SUCCEEDED).newest_first().first()
+    since = read.started_at if read else _EVER
+    out = Product.objects.filter(market=feed.market, active=False).withdrawn_since(since)
+    return {} if out.exists() else {"etag": feed.etag, "last_modified": feed.last_modified}
 
 
 class _Import:

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from depict_reco.feeds.addresses import without_password
 from depict_reco.tenants.models import Market
 
 
@@ -63,6 +64,11 @@ class Feed(models.Model):
         if kwargs.get("update_fields") is None:
             self.etag = self.last_modified = ""  # it may be read in another way from now on
         super().save(*args, **kwargs)
+
+    @property
+    def shown_source(self) -> str:
+        """The source without passwords and tokens."""
+        return without_password(self.source)
 
     def remember(self, *, etag: str, last_modified: str) -> None:
         """Keep what tells the version just imported, to ask for newer ones only."""

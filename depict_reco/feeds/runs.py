@@ -13,7 +13,7 @@ from django.utils import timezone
 from depict_reco.catalog.records import Problem
 from depict_reco.catalog.upsert import RowOutcome, RowStatus
 from depict_reco.exceptions import FeedError
-from depict_reco.feeds.download import without_password
+from depict_reco.feeds.addresses import without_password
 from depict_reco.feeds.models import Feed, FeedRun
 from depict_reco.feeds.results import REJECTIONS_KEPT, ImportResult, Rejection
 from depict_reco.signals import feed_imported

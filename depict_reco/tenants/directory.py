@@ -1,8 +1,10 @@
 """Who is who, kept in this process: tenants, markets and the keys that were used lately.
 
 Every request asks the directory; the database is asked once per ``REFRESH_SECONDS`` for all of
-it, with one query. When the database does not answer, what is known stays in force, and nobody
-asks again before ``outages`` says that it is back.
+it, with one query, or as soon as ``CHANGES_CACHE`` has word of a change. Meanwhile others go on
+with what was right a moment ago; where nobody had asked for longer, they wait. When the database
+does not answer, what is known stays in force, and nobody asks again before ``outages`` says that
+it is back.
 """
 
 from __future__ import annotations
@@ -15,20 +17,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import Error as DatabaseFailure  # interface errors too: a lost connection
+from django.db import Error as DatabaseFailure
 from django.db import OperationalError, connections, router, transaction
 from django.utils import timezone
 
 from depict_reco.conf import settings
 from depict_reco.tenants import secrets
 from depict_reco.tenants.models import ApiKey, Tenant
-from depict_reco.tenants.outages import outages
+from depict_reco.tenants.news import News
+from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
+from depict_reco.tenants.unknown_keys import UnknownKeys
 
 logger = logging.getLogger(__name__)
 
 LAST_USED_INTERVAL = 60.0
 PATIENCE = 1.0
-"""Seconds that a reading may take before the database counts as away."""
+"""Seconds that a reading may take before the database counts as away, and nobody waits for it."""
 _KEYS_KEPT = 10_000
 
 
@@ -59,6 +63,8 @@ class TenantEntry:
     keyless: bool
     """Whether pages of ``origins`` may ask without a key."""
     origins: frozenset[str]
+    consent_required: bool
+    """Whether shoppers who said nothing are treated like those who refused."""
     markets: dict[str, MarketEntry]
 
 
@@ -82,12 +88,15 @@ class Directory:
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._reading_since: float | None = None
+        self._news = News()
+        self._failed_at: float | None = None
         self._by_slug: dict[str, TenantEntry] = {}
         self._by_pk: dict[int, TenantEntry] = {}
         self._revisions: dict[int, int] = {}
         self._open_origins: frozenset[str] = frozenset()
         self._all_origins: frozenset[str] = frozenset()
         self._keys: dict[str, KeyEntry] = {}
+        self._unknown = UnknownKeys(_KEYS_KEPT)
         self._used: dict[int, float] = {}
 
     def tenant(self, slug: str) -> TenantEntry | None:
@@ -115,11 +124,15 @@ class Directory:
         self.refresh()
         return origin in self._all_origins
 
+    def has_seen_key(self, secret: str) -> bool:
+        """Whether a secret has been found to stand for a key here; it may have ended since."""
+        return secrets.digest(secret) in self._keys
+
     def key(self, secret: str) -> KeyEntry | None:
         """Return the live key that a secret stands for, or None.
 
-        A malformed secret costs no query, a key that is known here costs none either, any
-        other one indexed look-up. Raises OperationalError where that is needed and the
+        A malformed secret costs no query, one that is known here to be good or not costs none
+        either, any other one indexed look-up. Raises OperationalError where that is needed and the
         database is away.
         """
         digest = secrets.digest(secret)
@@ -128,7 +141,7 @@ class Directory:
             return None
         self.refresh()
         if entry is None or self._revisions.get(entry.tenant_pk) != entry.tenant_revision:
-            entry = self._read_key(digest)
+            entry = None if digest in self._unknown else self._read_key(digest)
         if entry is None or (entry.expires_at is not None and entry.expires_at <= timezone.now()):
             return None
         self._mark_used(entry)
@@ -147,9 +160,17 @@ class Directory:
         since = self._reading_since
         return since is not None and time.monotonic() - since > PATIENCE
 
+    @property
+    def reading_fails(self) -> bool:
+        """Whether the last reading failed though the database is there."""
+        return self._failed_at is not None
+
     def refresh(self) -> None:
         """Read the tenants again if what is known is too old; one thread at a time does it."""
-        if time.monotonic() - self._read_at < settings.REFRESH_SECONDS:
+        now = time.monotonic()
+        if now - self._read_at < settings.REFRESH_SECONDS and not self._news.is_waiting():
+            return
+        if self._failed_at is not None and now - self._failed_at < settings.RETRY_SECONDS:
             return
         first = self._read_at == float("-inf")
         if outages().database.lasts:
@@ -157,25 +178,43 @@ class Directory:
                 raise OperationalError("The database is away.")
             return
         if not self._lock.acquire(blocking=first):
+            if self._lock.acquire(timeout=self._patience()):
+                self._lock.release()
             return
         try:
             if first and self._read_at != float("-inf"):
                 return
             self._reading_since = time.monotonic()
+            word = self._news.latest
             self._read()
-        except DatabaseFailure:
+            self._news.settle(word)
+            self._failed_at = None
+        except CONNECTION_FAILURES:
             _note_failure()
             if first:
                 raise
+        except DatabaseFailure:  # a fault of ours, which the next request would meet again
+            if first:
+                raise
+            self._failed_at = time.monotonic()
+            logger.exception("The tenants cannot be read; what is known stays in force.")
         finally:
             self._reading_since = None
             self._lock.release()
+
+    def _patience(self) -> float:
+        """Return for how many seconds to wait for the thread that reads."""
+        if self.age < 2 * settings.REFRESH_SECONDS:
+            return 0.0
+        now = time.monotonic()
+        return max(0.0, (self._reading_since or now) + PATIENCE - now)
 
     def _read(self) -> None:
         rows = (
             Tenant.objects.order_by("pk", "markets__pk")
             .values_list(
                 "pk", "active", "slug", "revision", "storefront_access", "origins",
+                "consent_required",
                 "markets__active", "markets__pk", "markets__catalog_id", "markets__slug",
                 "markets__currency",
                 "markets__default_locale", "markets__locales", "markets__catalog_revision",
@@ -184,7 +223,7 @@ class Directory:
         )  # fmt: skip
         revisions: dict[int, int] = {}
         tenants: dict[int, TenantEntry] = {}
-        for pk, active, slug, revision, access, origins, market_active, *market in rows:
+        for pk, active, slug, revision, access, origins, consent, market_active, *market in rows:
             revisions[pk] = revision
             if active and pk not in tenants:
                 tenants[pk] = TenantEntry(
@@ -193,6 +232,7 @@ class Directory:
                     revision=revision,
                     keyless=access == Tenant.StorefrontAccess.OPEN_TO_ORIGINS,
                     origins=frozenset(origins or ()),
+                    consent_required=consent,
                     markets={},
                 )
             if active and market_active:
@@ -203,12 +243,15 @@ class Directory:
         self._by_slug = {tenant.slug: tenant for tenant in known}
         self._open_origins = frozenset().union(*(one.origins for one in known if one.keyless))
         self._all_origins = frozenset().union(*(one.origins for one in known))
+        if revisions != self._revisions:
+            self._unknown.clear()
         self._revisions = revisions
         self._read_at = time.monotonic()
 
     def _read_key(self, digest: str) -> KeyEntry | None:
         if self.database_is_away:
             raise OperationalError("The database is away.")
+        looked_at = time.monotonic()
         row = (
             ApiKey.objects.live()
             .filter(digest=digest)
@@ -220,6 +263,7 @@ class Directory:
         )  # fmt: skip
         if row is None:
             self._keys.pop(digest, None)
+            self._unknown.note(digest, looked_at=looked_at)
             return None
         pk, tenant_pk, tenant_slug, name, scopes, expires_at, revision, last_used_at = row
         entry = KeyEntry(

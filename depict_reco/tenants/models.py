@@ -7,13 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
-from django.db import models, transaction
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models, router, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from depict_reco.tenants import secrets
+from depict_reco.tenants.news import announce
 from depict_reco.tenants.origins import normalize_origin
 
 slug_validator = RegexValidator(
@@ -94,10 +95,13 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
         """Bump the revision of tenants, so that serving processes read their settings again."""
         if pks:
             models.QuerySet.update(self.filter(pk__in=pks), revision=F("revision") + 1)
+            announce(router.db_for_write(Tenant))
 
     def update(self, **kwargs: Any) -> int:
         kwargs.setdefault("revision", F("revision") + 1)
-        return super().update(**kwargs)
+        updated = super().update(**kwargs)
+        announce(router.db_for_write(Tenant))
+        return updated
 
 
 class Tenant(Counting):
@@ -133,6 +137,31 @@ class Tenant(Counting):
         blank=True,
         help_text=_("Origins of the shop's pages, such as https://shop.example."),
     )
+    attribution_window_days = models.PositiveSmallIntegerField(
+        _("attribution window"),
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text=_("Days after a click in which a sale is credited to the recommendation."),
+    )
+    consent_required = models.BooleanField(
+        _("consent required"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Keep and use what shoppers do under their ids only where the request or event says "
+            "that they consent. Without, events still count, without ids."
+        ),
+    )
+    retention_days = models.JSONField(
+        _("days that events are kept"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "By type, such as {“page_view”: 400, “*”: 800}; “*” is all other types. "
+            "Empty: as the setting EVENT_RETENTION_DAYS says."
+        ),
+    )
     revision = models.BigIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
@@ -162,6 +191,14 @@ class Tenant(Counting):
             raise ValidationError(
                 {"origins": _("Name the origins that the storefront is open to.")}
             )
+        days = self.retention_days
+        if days is not None and not (
+            isinstance(days, dict)
+            and all(type(number) is int and number > 0 for number in days.values())
+        ):
+            raise ValidationError(
+                {"retention_days": _("This must name a number of days, above 0, for each type.")}
+            )
 
 
 class MarketQuerySet(ConfigurationQuerySet):
@@ -175,6 +212,7 @@ class MarketQuerySet(ConfigurationQuerySet):
         their order. Call it inside a transaction, before the rows that it stands for.
         """
         models.QuerySet.update(self.filter(pk=pk), **{counter: F(counter) + 1})
+        announce(router.db_for_write(Market))
         value: int = self.filter(pk=pk).values_list(counter, flat=True).get()
         return value
 
@@ -274,6 +312,7 @@ class ApiKey(Configuration):
         EVENTS = "events", _("send events")
         CATALOG = "catalog", _("manage the catalogue")
         EXPORT = "export", _("export data")
+        PRIVACY = "privacy", _("erase and export a shopper's data")
 
     tenant = models.ForeignKey(
         Tenant, models.CASCADE, related_name="api_keys", verbose_name=_("tenant")

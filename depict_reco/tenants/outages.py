@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable
 
 from django.core.cache import caches
-from django.db import connections, router
+from django.db import InterfaceError, OperationalError, connections, router
 
 from depict_reco.conf import settings
 from depict_reco.tenants.models import Tenant
 
 logger = logging.getLogger(__name__)
+
+CONNECTION_FAILURES = (OperationalError, InterfaceError)
+"""What a database that is away raises; any other error of it is a fault of ours."""
 
 
 class Outage:

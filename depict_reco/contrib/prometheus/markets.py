@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -15,7 +16,9 @@ from prometheus_client.registry import Collector
 from depict_reco.models import Event, FeedRun
 from depict_reco.serving.readiness import MarketState, market_states
 from depict_reco.tenants.directory import directory
-from depict_reco.tenants.outages import outages
+from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
+
+logger = logging.getLogger(__name__)
 
 _MARKET = ("tenant", "market")
 _GOOD_RUNS = (FeedRun.Status.SUCCEEDED, FeedRun.Status.UNCHANGED)
@@ -48,6 +51,16 @@ class MarketCollector(Collector):
             [(_name(one), float(one.products)) for one in states],
         )
         yield _gauge(
+            "depict_reco_changes_aside",
+            "Changed products kept beside the image of a catalogue, until another one is made.",
+            [(_name(one), float(one.changes)) for one in states],
+        )
+        yield _gauge(
+            "depict_reco_market_lag_seconds",
+            "How long what a market is answered from has been behind the directory; 0: it is not.",
+            [(_name(one), one.lag_seconds) for one in states if one.loaded],
+        )
+        yield _gauge(
             "depict_reco_model_age_seconds",
             "Time since the served model was made.",
             _ages(states, {one.market_pk: one.model_made_at for one in states}, now=now),
@@ -62,8 +75,11 @@ def _from_the_database(states: list[MarketState], *, now: datetime) -> Iterable[
     try:
         fed = dict(runs.values_list("market").annotate(Max("finished_at")))
         newest = {one.market_pk: _newest_event(one.market_pk) for one in states}
-    except DatabaseFailure:
+    except CONNECTION_FAILURES:
         outages().database.begin()
+        return
+    except DatabaseFailure:  # the other metrics are as true as before
+        logger.exception("The ages of feeds and events cannot be read.")
         return
     yield _gauge(
         "depict_reco_feed_age_seconds",

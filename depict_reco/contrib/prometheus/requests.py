@@ -83,7 +83,7 @@ class RequestMetrics:
         self.wanted.labels(*shop).inc(answer.wanted)
         for source, places in Tally(answer.sources).items():
             self.places.labels(*shop, source).inc(places)
-        if not answer.product_ids:
+        if not answer.displays:
             self.empty.labels(*shop).inc()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from depict_reco.api.event_serializers import EVENT_TYPES, UNAVAILABILITY_TYPES
+
 _ERROR = {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Error"}
 
 COMPONENTS: dict[str, Any] = {
@@ -69,6 +71,12 @@ COMPONENTS: dict[str, Any] = {
         },
         "required": ["name", "kind"],
     },
+    "EEventType": {"type": "string", "title": "EEventType", "enum": list(EVENT_TYPES)},
+    "EUnavailabilityType": {
+        "type": "string",
+        "title": "EUnavailabilityType",
+        "enum": list(UNAVAILABILITY_TYPES),
+    },
     "HTTPValidationError": {
         "type": "object",
         "title": "HTTPValidationError",
@@ -113,6 +121,9 @@ class Operation:
     answer: dict[str, Any] = field(default_factory=dict)
     """Schema of the answer 200; empty where the contract says nothing of it."""
     example: Any = None
+    reads_headers: bool = False
+    """Whether the contract names the headers that a server may read."""
+    deprecated: bool = False
 
 
 _DISPLAYS = (
@@ -122,6 +133,12 @@ _DISPLAYS = (
 _V2 = "Recommendations (v2)"
 _V3 = "Recommendations (v3)"
 _OTHER = "Other (v3)"
+_EVENTS = "Events (v2)"
+_TAKEN = {"accepted": 1, "duplicates": 0}
+_ALL_OR_NONE = (
+    "Answers how many events are stored now, and how many were stored before. Of a request with "
+    "an event that is not valid nothing is stored. "
+)
 
 OPERATIONS = {
     "RecommendForUserView": Operation(
@@ -159,6 +176,30 @@ OPERATIONS = {
         description=_DISPLAYS + "One endpoint for all types; fields that it does not know are "
         "ignored, since Depict's client forwards whatever a shop hands to it.",
         answer=component("RecommendResponseV3"),
+    ),
+    "CreateEventsView": Operation(
+        id="create_events_create_events_post",
+        tag=_EVENTS,
+        summary="Create Events",
+        description=_ALL_OR_NONE + "Takes what shoppers do on pages, as a bare array.",
+        example=_TAKEN,
+        reads_headers=True,
+    ),
+    "CreateEventsV2View": Operation(
+        id="create_events_v2_v2_create_events_post",
+        tag=_EVENTS,
+        summary="Create Events V2",
+        description=_ALL_OR_NONE + "Takes orders, whose they are, and products that cannot be "
+        "bought any more.",
+        example=_TAKEN,
+    ),
+    "TrackV2View": Operation(
+        id="track_v2_v2_track_post",
+        tag=_EVENTS,
+        summary="Track V2",
+        description=_ALL_OR_NONE + "The older name of `/v2/create-events`.",
+        example=_TAKEN,
+        deprecated=True,
     ),
     "GetDisplaysView": Operation(
         id="get_displays_v3_get_displays_post",
