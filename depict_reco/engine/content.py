@@ -14,8 +14,8 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from depict_reco.engine import matrices
 from depict_reco.engine.neighbours import Neighbours, best_of_products
 from depict_reco.engine.sparse import EMPTY, Scored, ragged_positions, sum_by_item
 
@@ -104,7 +104,7 @@ class ContentModel:
         common = _common(documents)
         found = _only(matrix, _found_by_their_terms(matrix, common, liked))
         asking = _only(matrix, ~common[matrix.indices] | _without_other_terms(matrix, common))
-        nearness = sparse.diags((1.0 + LIKED * liked).astype(np.float32))
+        nearness = matrices.diags((1.0 + LIKED * liked).astype(np.float32))
         columns = found.tocsc()
         return cls(
             neighbours=best_of_products(
@@ -145,7 +145,7 @@ class ContentModel:
         return buckets, weights
 
 
-def _normalised(matrix: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.csr_matrix:
+def _normalised(matrix: matrices.csr_matrix, idf: NDArray[np.float32]) -> matrices.csr_matrix:
     matrix.data *= idf[matrix.indices]
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     norms = np.sqrt(np.bincount(rows, weights=matrix.data**2, minlength=matrix.shape[0]))
@@ -153,7 +153,7 @@ def _normalised(matrix: sparse.csr_matrix, idf: NDArray[np.float32]) -> sparse.c
     return matrix
 
 
-def _term_weights(texts: Iterable[ProductText]) -> sparse.csr_matrix:
+def _term_weights(texts: Iterable[ProductText]) -> matrices.csr_matrix:
     """Return the matrix items x hashed terms of damped term counts."""
     indptr = [0]
     buckets: list[int] = []
@@ -163,7 +163,7 @@ def _term_weights(texts: Iterable[ProductText]) -> sparse.csr_matrix:
         buckets.extend(terms)
         weights.extend(terms.values())
         indptr.append(len(buckets))
-    return sparse.csr_matrix(
+    return matrices.csr_matrix(
         (np.log1p(np.asarray(weights, dtype=np.float32)), buckets, indptr),
         shape=(len(indptr) - 1, BUCKETS),
     )
@@ -178,7 +178,9 @@ def _common(documents: NDArray[np.integer]) -> NDArray[np.bool_]:
     return common & (documents > MAX_DOCUMENTS)
 
 
-def _without_other_terms(matrix: sparse.csr_matrix, common: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _without_other_terms(
+    matrix: matrices.csr_matrix, common: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Return which entries of a matrix are of rows that have common terms only."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     others = np.bincount(rows[~common[matrix.indices]], minlength=matrix.shape[0])
@@ -186,7 +188,7 @@ def _without_other_terms(matrix: sparse.csr_matrix, common: NDArray[np.bool_]) -
 
 
 def _found_by_their_terms(
-    matrix: sparse.csr_matrix, common: NDArray[np.bool_], liked: NDArray[np.float32]
+    matrix: matrices.csr_matrix, common: NDArray[np.bool_], liked: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
     """Return which entries a product is found by: of a common term those of the most liked."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -200,7 +202,7 @@ def _found_by_their_terms(
     return kept
 
 
-def _only(matrix: sparse.csr_matrix, entries: NDArray[np.bool_]) -> sparse.csr_matrix:
+def _only(matrix: matrices.csr_matrix, entries: NDArray[np.bool_]) -> matrices.csr_matrix:
     matrix = matrix.copy()
     matrix.data[~entries] = 0.0
     matrix.eliminate_zeros()

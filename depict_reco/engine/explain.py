@@ -128,7 +128,7 @@ def _asked(
         case Question.NEXT_ITEMS:
             return NEXT_PARTS, model.next_parts(query), model.weights.next_items
         case Question.COMPLEMENTS:
-            return BASKET_PARTS, model.basket_parts(query), model.weights.complements
+            return BASKET_PARTS, model.basket_parts(query), model.weights.of_basket(query)
         case Question.SUBSTITUTES:
             return SUBSTITUTE_PARTS, model.substitute_parts(query), model.weights.substitutes
 

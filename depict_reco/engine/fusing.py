@@ -7,6 +7,7 @@ models are laid one after the other, and each step is taken once for all of them
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +17,14 @@ from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored
 
 
 class Voice(NamedTuple):
-    """What one model says: items, which may repeat, and their scores.
+    """What one model says: lists of items, which may repeat, and their scores.
 
-    ``items`` int32 (n,), ``scores`` float32 (n,); ``weight`` of its evidence, greater than 0.
+    ``items`` and ``scores``: as many arrays, int32 (n,) and float32 (n,); ``weight`` of the
+    evidence, greater than 0.
     """
 
-    items: Ints
-    scores: Floats
+    items: Sequence[Ints]
+    scores: Sequence[Floats]
     weight: float
 
 
@@ -32,23 +34,31 @@ def fused(voices: Sequence[Voice], *, n_items: int, but: Ints) -> Scored:
     The same as adding up ``without(sum_by_item(items, scores), but).evidence(weight)`` of each
     voice, up to the rounding of sums; an item without evidence may be there or not.
     """
-    voices = [voice for voice in voices if len(voice.items)]
+    voices = [voice for voice in voices if any(map(len, voice.items))]
     if not voices:
         return EMPTY
     # what is left out stands first, so that the first ranks are its own
-    items = np.concatenate([but, *(voice.items for voice in voices)])
-    scores = np.concatenate([voice.scores for voice in voices])
-    places, ranks = distinct(items, size=n_items)
-    # one row per voice, one column per item
-    size = len(places)
-    rows = np.repeat(np.arange(0, len(voices) * size, size), [len(voice.items) for voice in voices])
-    table = np.bincount(ranks[len(but) :] + rows, weights=scores, minlength=len(voices) * size)
+    items = np.concatenate([but, *(one for voice in voices for one in voice.items)])
+    scores = np.concatenate([one for voice in voices for one in voice.scores])
+    places, ranks = distinct(items, size=n_items, newest=False)
+    size, cells, end = len(places), ranks[len(but) :], 0
+    for row, voice in enumerate(voices):  # one row per voice, one column per item
+        start, end = end, end + sum(map(len, voice.items))
+        if row:
+            cells[start:end] += row * size
+    table = np.bincount(cells, weights=scores, minlength=len(voices) * size)
     sums = table.astype(np.float32).reshape(len(voices), size)
-    sums[:, ranks[: len(but)]] = 0.0
-    tops = sums.max(axis=1)
-    heard = [voice.weight if top > 0.0 else 0.0 for voice, top in zip(voices, tops, strict=True)]
-    roots = np.abs(sums)
-    roots *= (1.0 / np.where(tops > 0.0, tops, np.float32(1.0)))[:, None]
-    np.sqrt(roots, out=roots)
-    np.copysign(roots, sums, out=roots)
+    for rank in set(ranks[: len(but)].tolist()):
+        sums[:, rank] = 0.0
+    tops = sums.max(axis=1).tolist()
+    # the root of a score over the best one is the root of the score over that of the best one
+    heard = [
+        voice.weight / sqrt(top) if top > 0.0 else 0.0
+        for voice, top in zip(voices, tops, strict=True)
+    ]
+    if sums.min() < 0.0:
+        roots = np.sqrt(np.abs(sums))
+        np.copysign(roots, sums, out=roots)
+    else:
+        roots = np.sqrt(sums, out=sums)
     return Scored(items[places], np.array(heard, dtype=np.float32) @ roots)

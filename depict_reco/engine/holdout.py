@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,10 @@ from depict_reco.engine.model import (
     ShopModel,
     Weights,
     basket_groups,
+    gram_of,
     session_groups,
     view_groups,
 )
-from depict_reco.engine.neighbours import basket_weights, fit_ease
 from depict_reco.engine.sparse import Ints, Scored, without
 from depict_reco.engine.tuning import BlendSearch, Question
 
@@ -35,7 +36,8 @@ HALF_LIVES = (0.4, 0.2)
 TRIAL_ITEMS = 3000
 """Most frequent items that take part in choosing the options of the linear model."""
 
-_GOLDEN = (5**0.5 - 1) / 2
+_GOLDEN, _SILVER = (5**0.5 - 1) / 2, 2**0.5 - 1
+"""Steps of these through a unit interval come near no place twice, nor near one another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,19 @@ def basket_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
             yield np.delete(items, left_out), int(items[left_out])
 
 
+def companion_questions(baskets: Groups, limit: int) -> Iterator[tuple[Ints, int]]:
+    """Yield single products and what they were bought with, at most about twice ``limit`` of them.
+
+    Half of them stand for pages of products: one item of a basket, however long, and another one.
+    The others are the baskets of two, whose first item was a basket of one.
+    """
+    for at, (others, target) in enumerate(basket_questions(baskets, limit)):
+        asked = int(at * _SILVER % 1.0 * len(others))
+        yield others[asked : asked + 1], target
+        if len(others) == 1:
+            yield others, target
+
+
 def _drawn(at: int, share: float) -> bool:
     """Return whether the ``at``-th of many is among a ``share`` of them that is spread evenly.
 
@@ -152,16 +167,15 @@ def tuned_options(options: FitOptions, split: Split, *, limit: int = 1000) -> Fi
     if len(questions) < FEWEST:
         return options
     baskets = basket_groups(split.train)
+    fewer = replace(options, linear_items=min(options.linear_items, TRIAL_ITEMS))
+    gram = cache(lambda half_life: gram_of(baskets, replace(fewer, half_life=half_life)))
 
     def goal(trial: FitOptions) -> float:
         """Return HR@10 + MRR@20 of the linear model alone."""
-        linear = fit_ease(
-            baskets,
+        linear = gram(trial.half_life).ease(
             count=trial.linear_neighbours,
             regularisation=trial.regularisation,
             dropout=trial.dropout,
-            max_items=min(trial.linear_items, TRIAL_ITEMS),
-            weights=basket_weights(baskets, trial.half_life),
         )
         measures = measure(
             questions, lambda query: without(linear.scores_of(query), query), baskets.n_items
@@ -195,6 +209,12 @@ def tuned_weights(
             groups.before(len(groups) // 2) for groups in (sessions, baskets, views)
         )
     priors = model.popularity.priors
+    complements = tune(
+        list(basket_questions(baskets, limit)),
+        model.basket_parts,
+        model.weights.complements,
+        priors,
+    )
     return Weights(
         next_items=tune(
             list(next_questions(sessions, limit)),
@@ -202,11 +222,9 @@ def tuned_weights(
             model.weights.next_items,
             priors,
         ),
-        complements=tune(
-            list(basket_questions(baskets, limit)),
-            model.basket_parts,
-            model.weights.complements,
-            priors,
+        complements=complements,
+        companions=tune(
+            list(companion_questions(baskets, limit)), model.basket_parts, complements, priors
         ),
         substitutes=tune(
             # what was looked at next, beside one product and nothing else

@@ -7,7 +7,8 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+
+from depict_reco.engine import matrices
 
 
 class Action(IntEnum):
@@ -89,14 +90,14 @@ class Groups:
             done=None if self.done is None else self.done[:end],
         )
 
-    def incidence(self, weights: NDArray[np.float32] | None = None) -> sparse.csr_matrix:
+    def incidence(self, weights: NDArray[np.float32] | None = None) -> matrices.csr_matrix:
         """Return the groups x items matrix: 1, or the weight of the group, where an item is in it.
 
         An item that occurs several times in a group counts once.
         """
         lengths = np.diff(self.indptr)
         data = np.ones(len(self.items), dtype=np.float32)
-        matrix = sparse.csr_matrix(
+        matrix = matrices.csr_matrix(
             (data, self.items.copy(), self.indptr.copy()), shape=(len(self), self.n_items)
         )
         matrix.sum_duplicates()
@@ -162,7 +163,7 @@ def group(
     )
 
 
-def crossed(interactions: Interactions) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def crossed(interactions: Interactions) -> tuple[matrices.csr_matrix, matrices.csr_matrix]:
     """Return what was seen and what was wanted - put into a cart or bought - by session.
 
     Both are float32 matrices (n_sessions, n_items) of 0 and 1 over the sessions that have both.
@@ -171,14 +172,14 @@ def crossed(interactions: Interactions) -> tuple[sparse.csr_matrix, sparse.csr_m
     seen = known & (interactions.actions == Action.VIEW)
     wanted = known & np.isin(interactions.actions, (Action.CART, Action.PURCHASE))
     both = np.intersect1d(interactions.sessions[seen], interactions.sessions[wanted])
-    matrices = []
+    both_ways = []
     for mask in (seen, wanted):
         mask = mask & np.isin(interactions.sessions, both)
         rows = np.searchsorted(both, interactions.sessions[mask])
-        matrix = sparse.csr_matrix(
+        matrix = matrices.csr_matrix(
             (np.ones(len(rows), dtype=np.float32), (rows, interactions.items[mask])),
             shape=(len(both), interactions.n_items),
         )
         matrix.data[:] = 1.0
-        matrices.append(matrix)
-    return matrices[0], matrices[1]
+        both_ways.append(matrix)
+    return both_ways[0], both_ways[1]

@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from depict_reco.engine.content import ContentModel, ProductText
 from depict_reco.engine.fusing import Voice, fused
 from depict_reco.engine.interactions import Action, Groups, Interactions, crossed, group
+from depict_reco.engine.linear import MAX_ITEMS, Gram, basket_weights
 from depict_reco.engine.neighbours import (
     Neighbours,
     age_weights,
-    basket_weights,
     fit_cooccurrence,
     fit_crossed,
-    fit_ease,
     fit_transitions,
     fit_two_steps,
     transition_counts,
@@ -34,7 +33,7 @@ from depict_reco.engine.neighbours import (
 from depict_reco.engine.occurrences import Occurrences
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.repeat import RepeatModel
-from depict_reco.engine.sessions import SessionNeighbours, SessionOptions
+from depict_reco.engine.sessions import SessionNeighbours, SessionOptions, steps_back
 from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, sum_by_item, without
 
 Progress = Callable[[str, float], None]
@@ -55,7 +54,17 @@ class Weights:
 
     next_items: tuple[float, ...] = (0.7, 0.2, 1.0, 1.0, 2.0, 2.0, 0.5, 1.5, -1.5)
     complements: tuple[float, ...] = (1.5, 6.0, 1.0, 0.5, 0.5, 0.3, 0.5, -0.5)
+    """Of baskets of two products and more."""
+    companions: tuple[float, ...] = (1.5, 6.0, 1.0, 0.5, 0.5, 0.3, 0.5, -0.5)
+    """Of single products, as their pages ask."""
     substitutes: tuple[float, ...] = (3.0, 3.0, 0.5, 0.3, 0.5, 0.0, 2.0)
+
+    def of_basket(self, query: Ints) -> tuple[float, ...]:
+        """Return the weights for what completes ``query``.
+
+        One product says less than many together, and other parts know what to make of it.
+        """
+        return self.companions if len(query) == 1 else self.complements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +73,7 @@ class FitOptions:
 
     neighbours: int = 150
     """Related items kept per item and model."""
-    linear_items: int = 12_000
+    linear_items: int = MAX_ITEMS
     """Most frequent items of the linear basket model; it needs 4 bytes times its square."""
     regularisation: float = 50.0
     """Of the linear basket model; training tries several."""
@@ -147,13 +156,11 @@ class ShopModel:
         in_baskets = fit_cooccurrence(baskets, count=count)
         wanted = fit_crossed(*crossed(interactions), count=count)
         progress("linear model", 0.85)
-        linear = fit_ease(
-            baskets,
+        linear = gram_of(baskets, options).ease(
             count=options.linear_neighbours,
             regularisation=options.regularisation,
             dropout=options.dropout,
-            max_items=options.linear_items,
-            weights=basket_weights(baskets, options.half_life),
+            overwrite=True,
         )
         progress("repeat buying", 0.95)
         return cls(
@@ -182,7 +189,7 @@ class ShopModel:
 
     def complements(self, query: Ints) -> Scored:
         """Score what completes the basket ``query``, whose order does not matter."""
-        return self._blended(self._basket_lists(query), query, self.weights.complements)
+        return self._blended(self._basket_lists(query), query, self.weights.of_basket(query))
 
     def substitutes(self, query: Ints) -> Scored:
         """Score what could be chosen instead of the items of ``query``."""
@@ -237,17 +244,20 @@ class ShopModel:
         """Return the chance of each item that the parts speak for, the best one's being 1."""
         n_parts = len(lists)
         voices = [
-            Voice(*one.read(), weight)
+            Voice(*one.source.lists(one.items, one.weights), weight)
             for one, weight in zip(lists, weights[:n_parts], strict=True)
             if weight > 0
         ]
         found = fused(voices, n_items=self.n_items, but=asked)
-        keep = np.flatnonzero(found.scores > 0)
+        keep = (found.scores > 0).nonzero()[0]
         if len(keep) == 0:
             return EMPTY
         items, logits = found.items[keep], found.scores[keep]
-        logits += np.array(weights[n_parts:], dtype=np.float32) @ self.popularity.priors[:, items]
-        return Scored(items, np.exp(np.maximum(logits - logits.max(), LEAST)))
+        priors = self.popularity.priors.take(items, axis=1)
+        logits += np.array(weights[n_parts:], dtype=np.float32) @ priors
+        logits -= logits.max()
+        np.maximum(logits, LEAST, out=logits)
+        return Scored(items, np.exp(logits, out=logits))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the model by name; with ``settings`` it is the whole model."""
@@ -328,8 +338,7 @@ def _parts(lists: list[_Lists], asked: Ints) -> list[Scored]:
 
 def recency_of(query: Ints, options: FitOptions) -> NDArray[np.float32]:
     """Return how much each item of a session counts, shape of ``query``, oldest first."""
-    steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
-    return np.exp(-steps / np.float32(options.recency))
+    return steps_back(len(query), options.recency)
 
 
 def weighed(parts: list[Scored], weights: tuple[float, ...]) -> list[Scored]:
@@ -377,6 +386,15 @@ def basket_groups(interactions: Interactions) -> Groups:
         interactions.times,
         n_items=interactions.n_items,
         distinct=True,
+    )
+
+
+def gram_of(baskets: Groups, options: FitOptions) -> Gram:
+    """Return what the linear basket model is made of."""
+    return Gram.of(
+        baskets,
+        max_items=options.linear_items,
+        weights=basket_weights(baskets, options.half_life),
     )
 
 

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
 
+from depict_reco.engine import matrices
 from depict_reco.engine.interactions import Groups
 from depict_reco.engine.sparse import (
     EMPTY,
@@ -23,8 +25,9 @@ from depict_reco.engine.sparse import (
     top_per_row,
 )
 
-BLOCK = 4096
-"""Rows of a matrix product that are made at a time."""
+BLOCK = 2048
+"""Rows of a matrix product that a thread makes at a time."""
+MOST_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Neighbours:
     scores: NDArray[np.float32]
 
     @classmethod
-    def from_matrix(cls, matrix: sparse.csr_matrix, *, count: int) -> Self:
+    def from_matrix(cls, matrix: matrices.csr_matrix, *, count: int) -> Self:
         """Keep the ``count`` greatest entries of each row of an item x item matrix."""
         top = top_per_row(matrix, count)
         return cls(
@@ -59,19 +62,21 @@ class Neighbours:
         self, items: Ints, weights: NDArray[np.float32] | None = None
     ) -> tuple[Ints, NDArray[np.float32]]:
         """Return the lists of several items, one after the other, each times its weight."""
+        found, scores = self.lists(items, weights)
+        if len(found) <= 1:
+            return (found[0], scores[0]) if found else (EMPTY.items, EMPTY.scores)
+        return np.concatenate(found), np.concatenate(scores)
+
+    def lists(
+        self, items: Ints, weights: NDArray[np.float32] | None = None
+    ) -> tuple[list[Ints], list[NDArray[np.float32]]]:
+        """Return the list of each of several items, each times its weight."""
         # a few rows: numpy's own ways to gather them cost more than a loop
         rows = [slice(*self.indptr[item : item + 2].tolist()) for item in items.tolist()]
-        if len(rows) == 1:
-            found, scores = self.items[rows[0]], self.scores[rows[0]]
-        elif rows:
-            found = np.concatenate([self.items[row] for row in rows])
-            scores = np.concatenate([self.scores[row] for row in rows])
-        else:
-            return EMPTY.items, EMPTY.scores
+        scores = [self.scores[row] for row in rows]
         if weights is not None:
-            lengths = [row.stop - row.start for row in rows]
-            scores = scores * np.repeat(weights.astype(np.float32, copy=False), lengths)
-        return found, scores
+            scores = [one * weight for one, weight in zip(scores, weights, strict=True)]
+        return [self.items[row] for row in rows], scores
 
 
 def fit_cooccurrence(
@@ -110,7 +115,11 @@ def fit_cooccurrence(
 
 
 def fit_crossed(
-    seen: sparse.csr_matrix, wanted: sparse.csr_matrix, *, count: int = 200, shrinkage: float = 1.0
+    seen: matrices.csr_matrix,
+    wanted: matrices.csr_matrix,
+    *,
+    count: int = 200,
+    shrinkage: float = 1.0,
 ) -> Neighbours:
     """Relate what was looked at to what was then wanted: views predict purchases.
 
@@ -123,7 +132,7 @@ def fit_crossed(
         float32 matrices (n_sessions, n_items) of 0 and 1, row by row of the same session.
     """
     lengths = np.maximum(np.diff(seen.indptr), 1)
-    per_session = sparse.diags((1.0 / np.log2(lengths + 1.0)).astype(np.float32))
+    per_session = matrices.diags((1.0 / np.log2(lengths + 1.0)).astype(np.float32))
     weighted = (per_session @ wanted).tocsr()
     from_items = np.asarray((per_session @ seen).sum(axis=0)).ravel()
     to_items = np.asarray(weighted.sum(axis=0)).ravel()
@@ -137,7 +146,7 @@ def fit_crossed(
 
 def transition_counts(
     sessions: Groups, *, weights: NDArray[np.float32] | None = None, reach: int = 10
-) -> sparse.csr_matrix:
+) -> matrices.csr_matrix:
     """Count how often an item came after another in a session, the nearer the more.
 
     Sequential rules (Ludewig and Jannach, 2018): a pair ``d`` steps apart counts 1 / d, up to
@@ -156,7 +165,7 @@ def transition_counts(
     owner = np.repeat(np.arange(len(sessions)), lengths)
     items, n = sessions.items, sessions.n_items
     per_group = np.ones(len(sessions), dtype=np.float32) if weights is None else weights
-    total = sparse.csr_matrix((n, n), dtype=np.float32)
+    total = matrices.csr_matrix((n, n), dtype=np.float32)
     for step in range(1, reach + 1):
         if len(items) <= step:
             break
@@ -164,106 +173,17 @@ def transition_counts(
         if len(near) == 0:
             continue
         data = per_group[owner[near]] / np.float32(step)
-        total = total + sparse.csr_matrix((data, (items[near], items[near + step])), shape=(n, n))
+        total = total + matrices.csr_matrix((data, (items[near], items[near + step])), shape=(n, n))
     return total.tocsr()
 
 
 def fit_transitions(
-    counts: sparse.csr_matrix, *, count: int = 200, backward: float = 0.0
+    counts: matrices.csr_matrix, *, count: int = 200, backward: float = 0.0
 ) -> Neighbours:
     """Relate an item to those that came after it; ``backward`` is the weight of those before."""
     if backward > 0:
         counts = (counts + np.float32(backward) * counts.T.tocsr()).tocsr()
     return Neighbours.from_matrix(counts, count=count)
-
-
-def fit_ease(
-    groups: Groups,
-    *,
-    count: int = 200,
-    regularisation: float = 100.0,
-    dropout: float = 0.0,
-    max_items: int = 12_000,
-    weights: NDArray[np.float32] | None = None,
-) -> Neighbours:
-    """Relate items by the linear model that predicts each item from the others of its group.
-
-    EASE (Steck, 2019): with the Gram matrix G, P = (G + λI)⁻¹ and B = I - P / diag(P); with
-    ``dropout`` d, λI + d · diag(G) in the place of λI, which is what training with part of each
-    basket left out comes to (EDLAE; Steck, 2020). The inverse is dense, so only the
-    ``max_items`` most frequent items take part; it needs 4 · max_items² bytes.
-
-    Parameters
-    ----------
-    count
-        Items kept per item: those that B speaks for and against most strongly.
-    regularisation
-        λ, greater than 0.
-    dropout
-        The odds of an item being left out; 0 or more.
-    weights
-        float32 (n_groups,), for instance a decay with age; default 1.
-
-    Raises
-    ------
-    ValueError
-        If ``regularisation`` is not positive.
-    """
-    if regularisation <= 0:
-        raise ValueError(f"regularisation must be greater than 0, not {regularisation}")
-    matrix = groups.incidence(None if weights is None else np.sqrt(weights))
-    frequency = np.bincount(matrix.indices, minlength=groups.n_items)
-    active = np.sort(np.argsort(-frequency, kind="stable")[:max_items])
-    active = active[frequency[active] > 0]
-    shape = (groups.n_items, groups.n_items)
-    if len(active) < 2:
-        return Neighbours.from_matrix(sparse.csr_matrix(shape, dtype=np.float32), count=count)
-    inverse = _inverse_gram(matrix[:, active], regularisation, dropout)
-    rows, columns, data = _strongest(inverse, min(count, len(active) - 1))
-    result = sparse.csr_matrix((data, (active[rows], active[columns])), shape=shape)
-    return Neighbours.from_matrix(result, count=count)
-
-
-def _inverse_gram(
-    matrix: sparse.csr_matrix, regularisation: float, dropout: float
-) -> NDArray[np.float32]:
-    """Return (G + λI + d · diag(G))⁻¹ of the columns; only its upper triangle counts."""
-    n = matrix.shape[1]
-    gram = np.empty((n, n), dtype=np.float32)
-    transposed = matrix.T.tocsr()
-    for start in range(0, n, BLOCK // 8):
-        rows = slice(start, start + BLOCK // 8)
-        gram[rows] = (transposed[rows] @ matrix).toarray()
-    diagonal = gram.diagonal() * np.float32(1.0 + dropout) + np.float32(regularisation)
-    gram[np.diag_indices_from(gram)] = diagonal
-    # G is symmetric: transposed it is the same in LAPACK's order, and is overwritten in place.
-    factor, _ = linalg.lapack.spotrf(gram.T, lower=0, clean=0, overwrite_a=1)
-    inverse, _ = linalg.lapack.spotri(factor, lower=0, overwrite_c=1)
-    return inverse
-
-
-def _strongest(
-    inverse: NDArray[np.float32], keep: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return rows, columns and values of the ``keep`` entries of each row of B furthest from 0.
-
-    Row i of B is what item i speaks for, and what it speaks against as well, which is half of
-    what the model has learned. Zeros are left out.
-    """
-    diagonal = inverse.diagonal().copy()
-    parts = []
-    for start in range(0, len(inverse), BLOCK // 8):
-        block = slice(start, start + BLOCK // 8)
-        model = np.triu(inverse[block], start) + np.tril(inverse.T[block], start - 1)
-        model /= -diagonal
-        here = np.arange(len(model))
-        model[here, here + start] = 0.0
-        top = np.argpartition(-np.abs(model), keep - 1, axis=1)[:, :keep]
-        data = np.take_along_axis(model, top, axis=1).ravel()
-        known = np.flatnonzero(data)
-        parts.append((np.repeat(here + start, keep)[known], top.ravel()[known], data[known]))
-    rows, columns, values = zip(*parts, strict=True)
-    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
 def fit_two_steps(neighbours: Neighbours, *, width: int = 60, count: int = 150) -> Neighbours:
@@ -273,9 +193,11 @@ def fit_two_steps(neighbours: Neighbours, *, width: int = 60, count: int = 150) 
     (Cooper et al., 2014). It finds relations where no two shoppers ever did the same.
     """
     n = len(neighbours.indptr) - 1
-    step = sparse.csr_matrix((neighbours.scores, neighbours.items, neighbours.indptr), shape=(n, n))
+    step = matrices.csr_matrix(
+        (neighbours.scores, neighbours.items, neighbours.indptr), shape=(n, n)
+    )
     totals = np.asarray(step.sum(axis=1)).ravel()
-    step = sparse.diags(1.0 / np.maximum(totals, 1e-12)).astype(np.float32) @ step
+    step = matrices.diags(1.0 / np.maximum(totals, 1e-12)).astype(np.float32) @ step
     step = top_per_row(step.tocsr(), width)
     return best_of_products(step, step, count=count)
 
@@ -289,22 +211,9 @@ def age_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
     return (0.5 ** (age / half_life)).astype(np.float32)
 
 
-def basket_weights(groups: Groups, half_life: float) -> NDArray[np.float32]:
-    """Return what each group counts in the linear model, float32 (n_groups,).
-
-    The weight halves with every ``half_life`` shares of the time that the groups span, unless
-    that is 0, and falls with the root of the length: a long basket says little of any pair in
-    it. The mean is 1, so that the strength of a regularisation keeps its meaning.
-    """
-    if len(groups) == 0:
-        return np.empty(0, dtype=np.float32)
-    weights = age_weights(groups, half_life) / np.sqrt(np.maximum(np.diff(groups.indptr), 1))
-    return (weights / weights.mean()).astype(np.float32)
-
-
 def best_of_products(
-    left: sparse.csr_matrix,
-    right: sparse.csr_matrix,
+    left: matrices.csr_matrix,
+    right: matrices.csr_matrix,
     *,
     count: int,
     minimum: float = 0.0,
@@ -313,16 +222,20 @@ def best_of_products(
     """Return the ``count`` best entries above ``minimum`` in each row of left · right.
 
     The product is made in blocks of rows and never held as a whole; its diagonal is left out.
-    ``score`` makes scores of the entries of a block, given their rows and columns.
+    ``score`` makes scores of the entries of a block, given their rows and columns. Blocks are made
+    by as many threads as there are processors for this process, up to MOST_THREADS: multiplying
+    and sorting do not hold the interpreter's lock.
     """
-    parts = []
-    for start in range(0, left.shape[0], BLOCK):
+
+    def best_of_block(start: int) -> matrices.csr_matrix:
         part = (left[start : start + BLOCK] @ right).tocsr()
         rows = np.repeat(np.arange(start, start + part.shape[0]), np.diff(part.indptr))
         if score is not None:
             part.data = score(part.data, rows, part.indices)
-        part = _kept(part, (part.data > minimum) & (part.indices != rows))
-        parts.append(top_per_row(part, count))
+        return top_per_row(_kept(part, (part.data > minimum) & (part.indices != rows)), count)
+
+    with ThreadPoolExecutor(_threads()) as pool:
+        parts = list(pool.map(best_of_block, range(0, left.shape[0], BLOCK)))
     lengths = np.concatenate([np.diff(part.indptr) for part in parts] or [np.empty(0, np.int64)])
     return Neighbours(
         indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
@@ -331,8 +244,14 @@ def best_of_products(
     )
 
 
-def _kept(matrix: sparse.csr_matrix, keep: NDArray[np.bool_]) -> sparse.csr_matrix:
+def _kept(matrix: matrices.csr_matrix, keep: NDArray[np.bool_]) -> matrices.csr_matrix:
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     kept = np.bincount(rows[keep], minlength=matrix.shape[0])
     indptr = np.concatenate(([0], np.cumsum(kept)))
-    return sparse.csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), matrix.shape)
+    return matrices.csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), matrix.shape)
+
+
+def _threads() -> int:
+    if hasattr(os, "sched_getaffinity"):  # what a container leaves of the machine
+        return min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    return min(MOST_THREADS, os.cpu_count() or 1)

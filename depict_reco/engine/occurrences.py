@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from depict_reco.engine import matrices
 from depict_reco.engine.interactions import Action, Groups, Interactions
 from depict_reco.engine.sessions import SessionNeighbours
 from depict_reco.engine.sparse import Ints
@@ -64,7 +64,7 @@ class Occurrences:
         places = np.arange(len(sessions.items), dtype=np.int32)
         row = np.array([0, len(places)])
         # one counting sort; places of an item stay in their order
-        by_item = sparse.csr_matrix((places, sessions.items, row), shape=(1, n)).tocsc()
+        by_item = matrices.csr_matrix((places, sessions.items, row), shape=(1, n)).tocsc()
         bought = np.flatnonzero(
             (interactions.baskets >= 0) & (interactions.actions != Action.RETURN)
         )

@@ -8,6 +8,7 @@ by distance from the match, VMIS-kNN (Kersbergen et al., 2022) for the bounded i
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -123,46 +124,66 @@ class SessionNeighbours:
         if len(query) == 0:
             return EMPTY.items, EMPTY.scores
         options = self.options
-        steps = np.arange(len(query) - 1, -1, -1, dtype=np.float32)
-        own = np.exp(-steps / options.position_decay) * self.idf[query]
+        own = steps_back(len(query), options.position_decay) * self.idf[query]
         # A long session shares the work out among its items, the newest sessions of each first.
         most = options.budget // len(query)
         bounds = [self.posting_indptr[item : item + 2].tolist() for item in query.tolist()]
         rows = [slice(start, min(end, start + most)) for start, end in bounds]
         sessions = np.concatenate([self.posting_sessions[row] for row in rows])
+        match = np.concatenate([self.posting_positions[row] for row in rows])
         if len(sessions) == 0:
             return EMPTY.items, EMPTY.scores
-        # Sessions are met in the query's order, so the last match is that of the newest item.
-        values = np.repeat(own, [row.stop - row.start for row in rows])
-        places, ranks = distinct(sessions, size=len(self.session_weights))
-        neighbours = sessions[places]
-        similarity = np.bincount(ranks, weights=values).astype(np.float32)
-        similarity *= self.session_weights[neighbours]
-        match = np.concatenate([self.posting_positions[row] for row in rows])[places]
+        if len(rows) == 1:  # in which no session stands twice
+            neighbours, similarity = sessions, own * self.session_weights[sessions]
+        else:
+            # Sessions are met in the query's order, so the last match is of the newest item.
+            values = own.repeat([row.stop - row.start for row in rows])
+            places, ranks = distinct(sessions, size=len(self.session_weights))
+            neighbours, match = sessions[places], match[places]
+            similarity = np.bincount(ranks, weights=values).astype(np.float32)
+            similarity *= self.session_weights[neighbours]
         if len(neighbours) > options.neighbours:
             chosen = np.argpartition(-similarity, options.neighbours)[: options.neighbours]
             neighbours, similarity, match = neighbours[chosen], similarity[chosen], match[chosen]
         return self._votes(neighbours, similarity, match)
 
+    def lists(
+        self, query: Ints, weights: NDArray[np.float32] | None = None
+    ) -> tuple[list[Ints], list[NDArray[np.float32]]]:
+        """Return the same as one list."""
+        found, votes = self.listed(query)
+        return [found], [votes]
+
     def _votes(
         self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints
     ) -> tuple[Ints, NDArray[np.float32]]:
         # Items far from the match would hardly count: they are left out.
-        reach = int(np.ceil(REACH * self.options.distance_decay))
-        middle = self.session_indptr[neighbours] + match
-        first = np.maximum(self.session_indptr[neighbours], middle - reach)
-        lengths = np.minimum(self.session_indptr[neighbours + 1], middle + reach + 1) - first
+        options = self.options
+        reach = math.ceil(REACH * options.distance_decay)
+        start = self.session_indptr[neighbours]
+        middle = start + match
+        first = np.maximum(start, middle - reach)
+        lengths = np.minimum(self.session_indptr[neighbours + 1], middle + (reach + 1)) - first
         at = spans(first, lengths)
-        distance = at - np.repeat(middle, lengths)
-        decay = _decay(self.options.distance_decay, reach)
-        votes = np.repeat(similarity, lengths) * decay[np.abs(distance)]
-        if self.options.forward != 1.0:
-            votes = np.where(distance < 0, votes * np.float32(self.options.forward), votes)
-        return self.session_items[at], votes
+        distance = at - middle.repeat(lengths)
+        decay = _decay(options.distance_decay, reach, options.forward)
+        return self.session_items[at], similarity.repeat(lengths) * decay[distance]
+
+
+@functools.lru_cache(maxsize=256)
+def steps_back(length: int, decay: float) -> NDArray[np.float32]:
+    """Return what the items of a session count, oldest first: e times less per ``decay`` steps."""
+    steps = np.arange(length - 1, -1, -1, dtype=np.float32)
+    weights: NDArray[np.float32] = np.exp(-steps / np.float32(decay))
+    weights.flags.writeable = False  # others get it too
+    return weights
 
 
 @functools.lru_cache(maxsize=8)
-def _decay(steps: float, reach: int) -> NDArray[np.float32]:
-    """Return what an item counts by its distance from the match, 0 to ``reach``."""
-    decay: NDArray[np.float32] = np.exp(np.arange(reach + 1, dtype=np.float32) / -steps)
-    return decay
+def _decay(steps: float, reach: int, forward: float) -> NDArray[np.float32]:
+    """Return what an item counts by its distance from the match, -``reach`` to ``reach``.
+
+    As an index counts from the end where it is negative, the distance itself is the index.
+    """
+    after = np.exp(np.arange(reach + 1, dtype=np.float32) / -steps)
+    return np.concatenate((after, after[:0:-1] * np.float32(forward)))

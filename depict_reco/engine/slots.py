@@ -19,7 +19,7 @@ _FEWEST = 1 << 16
 
 
 def distinct(
-    numbers: NDArray[np.integer], *, size: int
+    numbers: NDArray[np.integer], *, size: int, newest: bool = True
 ) -> tuple[NDArray[np.intp], NDArray[np.integer]]:
     """Return where each distinct number stands last, and which of them each number is.
 
@@ -27,6 +27,8 @@ def distinct(
     ----------
     numbers
         int (n,), from 0 to ``size`` - 1; may repeat.
+    newest
+        False where any of the places of a number will do, which is found sooner.
 
     Returns
     -------
@@ -44,7 +46,10 @@ def distinct(
     kept.slots = None  # they are not clean until the end, which an interrupt may prevent
     every = np.arange(len(numbers), dtype=np.int32)
     numbers = numbers.astype(np.intp)  # once, or each look-up does it
-    np.maximum.at(last, numbers, every)
+    if newest:
+        np.maximum.at(last, numbers, every)
+    else:
+        last[numbers] = every  # numpy does not promise which of them stays
     places = (last[numbers] == every).nonzero()[0]
     found = numbers[places]
     last[found] = every[: len(found)]

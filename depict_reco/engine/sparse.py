@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from depict_reco.engine import matrices
 from depict_reco.engine.slots import distinct
 
 Ints = NDArray[np.integer]
@@ -46,6 +46,9 @@ class Scored:
 _FEW = 16
 """Up to so many items, comparing with each of them beats sorting."""
 
+_SOON_SORTED = 128
+"""Up to so many items, sorting all of them beats looking for the best first."""
+
 _CELLS = 1 << 20
 """Cells of a table that rows of a matrix are sorted in at a time; each takes 8 bytes."""
 
@@ -67,9 +70,11 @@ def ragged_positions(indptr: Ints, rows: Ints) -> tuple[Ints, Ints]:
 
 def spans(starts: Ints, lengths: Ints) -> Ints:
     """Return the numbers of several spans, one after the other: start, start + 1, …"""
-    ends = np.cumsum(lengths)
+    ends = lengths.cumsum()
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    found: Ints = np.repeat(starts - (ends - lengths), lengths)
+    found += np.arange(total)
+    return found
 
 
 def sum_by_item(items: Ints, scores: Floats) -> Scored:
@@ -110,17 +115,23 @@ def is_among(items: Ints, wanted: Ints) -> NDArray[np.bool_]:
 
 def best(scored: Scored, count: int) -> Scored:
     """Return the ``count`` best items, best first; equal scores stand in the order of items."""
+    # Everything that ties with the last one stays in, so that the cut is deterministic.
+    found = scored if len(scored.items) <= _SOON_SORTED else head(scored, count)
+    order = np.lexsort((found.items, -found.scores))[:count]
+    return Scored(found.items[order], found.scores[order])
+
+
+def head(scored: Scored, count: int) -> Scored:
+    """Return the ``count`` best items and all that tie with the last of them, in no order."""
     items, scores = scored.items, scored.scores
-    if len(items) > count:
-        # Everything that ties with the last one stays in, so that the cut is deterministic.
-        last = np.partition(scores, len(scores) - count)[len(scores) - count]
-        keep = np.flatnonzero(scores >= last)
-        items, scores = items[keep], scores[keep]
-    order = np.lexsort((items, -scores))[:count]
-    return Scored(items[order], scores[order])
+    if len(items) <= count:
+        return scored
+    last = np.partition(scores, len(scores) - count)[len(scores) - count]
+    keep = (scores >= last).nonzero()[0]
+    return Scored(items[keep], scores[keep])
 
 
-def top_per_row(matrix: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
+def top_per_row(matrix: matrices.csr_matrix, count: int) -> matrices.csr_matrix:
     """Return a CSR matrix with only the ``count`` largest values of each row, largest first.
 
     Equal values stand in the order of their columns. Rows of the result are *not* sorted by
@@ -142,7 +153,7 @@ def top_per_row(matrix: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
         table.sort(axis=1)
         chosen = np.arange(min(count, width)) < kept[rows, None]
         top[spans(indptr[rows], kept[rows])] = table[:, :count][chosen]
-    result = sparse.csr_matrix(matrix.shape, dtype=np.float32)
+    result = matrices.csr_matrix(matrix.shape, dtype=np.float32)
     result.data, result.indices = _values_and_columns(top)
     result.indptr = indptr
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 from django.utils import timezone
 
@@ -26,8 +25,8 @@ def bought_by(
     if snapshot.artifact is None or not events:
         return ()
     now = max(timezone.now() - snapshot.artifact.lag, events[0].time).timestamp()
-    # what is bought again stands here again: each name is looked up once
-    known = cache(snapshot.columns.code_of)
+    snapshot.columns.find(event.product_id for event in events)
+    known = snapshot.columns.code_of
     returned: dict[int, int] = {}
     bought: list[tuple[int, float]] = []
     for event in events:

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.engine.content import ProductText
-from depict_reco.engine.sparse import EMPTY, Scored, best, blend
+from depict_reco.engine.sparse import EMPTY, Scored, best, blend, head, is_among
 from depict_reco.serving.rows import ProductRow
 from depict_reco.serving.snapshots import MarketSnapshot
 
 Codes = NDArray[np.int32]
 
 _NO_CODES: Codes = np.empty(0, dtype=np.int32)
+_SPARE = 44
+"""Items looked at beyond the limit: mostly enough where some are sold out or were asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,20 @@ class Context:
     """Codes of what the shopper did before, oldest first."""
     category: int | None
     """Primary key of the category that the request names."""
-    allowed: NDArray[np.bool_]
-    """(n_codes,): what may be answered at all."""
+    eligible: NDArray[np.bool_]
+    """(n_codes,): what may be answered to anybody; not to be written to, others read it too."""
     limit: int
+    asked: Codes
+    """Everything that the request names, which is never answered."""
     bought: tuple[tuple[int, float], ...] = ()
     """Code and days ago of what the shopper bought, for types that ask what is bought again."""
+
+    def may(self, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which of some codes may be answered."""
+        keep = self.eligible[codes]
+        if len(self.asked):
+            keep &= ~is_among(codes, self.asked)
+        return keep
 
     def items(self, codes: list[int]) -> NDArray[np.int32]:
         """Return the model's items of some codes, without those it does not know."""
@@ -44,13 +55,20 @@ class Context:
         """Return the codes of the best items that may be answered, best first."""
         if not len(scored.items):
             return _NO_CODES
+        most = self.limit + _SPARE
+        found = self._answerable(head(scored, most), extra)
+        if len(found.items) < self.limit and len(scored.items) > most:
+            found = self._answerable(scored, extra)
+        return best(found, self.limit).items.astype(np.int32, copy=False)
+
+    def _answerable(self, scored: Scored, extra: NDArray[np.bool_] | None) -> Scored:
+        """Return the codes of those items that may be answered, with their scores."""
         codes = self.snapshot.code_of_item[scored.items]
         keep = (codes >= 0) & (scored.scores > 0)
-        keep &= self.allowed[codes]
+        keep &= self.may(codes)
         if extra is not None:
             keep &= extra[codes]
-        found = best(Scored(codes[keep], scored.scores[keep]), self.limit)
-        return found.items.astype(np.int32)
+        return Scored(codes[keep], scored.scores[keep])
 
 
 def substitutes(context: Context) -> Codes:
@@ -184,7 +202,7 @@ def filling_category(context: Context) -> int | None:
     columns, found = context.snapshot.columns, None
     for category in nearest_categories(context):
         found = category
-        if int(context.allowed[columns.codes_in(category)].sum()) >= context.limit:
+        if int(context.may(columns.codes_in(category)).sum()) >= context.limit:
             break
     return found
 
@@ -197,7 +215,7 @@ def _in_category(context: Context, rank: Codes) -> Codes | None:
     members = context.snapshot.columns.codes_in(category)
     if not len(members):
         return None
-    members = members[context.allowed[members]]
+    members = members[context.may(members)]
     ordered: Codes = members[np.argsort(rank[members], kind="stable")]
     return ordered
 

@@ -20,8 +20,6 @@ class Changed:
     columns: Columns
     codes: set[int]
     """The item groups that they concern."""
-    whole: bool
-    """False where a category moved or went: then the catalogue must be laid out anew."""
 
 
 def with_changes(
@@ -35,14 +33,14 @@ def with_changes(
 
     ``present`` are the primary keys of all products, if some were deleted.
     """
+    if tree == columns.tree:
+        tree = columns.tree  # it knows already what is above and below
     change = _Change(columns)
     for row in rows:
         change.put(row)
     if present is not None:
         change.keep(present)
-    return Changed(
-        columns=change.result(tree), codes=change.dirty, whole=tree.extends(columns.tree)
-    )
+    return Changed(columns=change.result(tree), codes=change.dirty)
 
 
 class _Change:
@@ -103,8 +101,8 @@ class _Change:
             price = next((row for _, row in rows if row.eligible), rows[0][1]).current_price
             prices[code] = np.nan if price is None else float(price)
             first_seen[code] = rows[0][1].first_seen
-            found = tree.with_ancestors(rows[0][1].categories)
-            if code >= old.image.n_codes or found != old.categories_of(code):
+            found = rows[0][1].categories
+            if code >= old.image.n_codes or found != old.own_categories_of(code):
                 categories[code] = found
         return Columns(
             image=old.image,

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from depict_reco.serving.categories import CategoryTree
 from depict_reco.serving.images import CatalogueImage, Entry, to_bytes
+from depict_reco.serving.kept import Kept
 from depict_reco.serving.rows import ProductRow
+
+_NAMES_KEPT = 5_000
+"""Names whose item groups are kept, at some 150 bytes each."""
+_LONGEST_KEPT = 255
+_MANY = 4
+"""Names from which on it is quicker to look them up together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +51,14 @@ class Columns:
     members: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Products of the item groups that lost or gained some, in the order of their keys."""
     categories: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """Categories with their ancestors of changed item groups."""
+    """Categories of changed item groups, without what is above them."""
     new_names: dict[str, list[int]] = field(default_factory=dict)
     """New rows by product id and SKU."""
     new_pks: dict[int, int] = field(default_factory=dict)
     """New rows by primary key."""
     _in_category: dict[int, NDArray[np.int32]] = field(default_factory=dict)
+    _codes: Kept[str, int] = field(default_factory=lambda: Kept(_NAMES_KEPT))
+    """Item groups by name, of those that were asked for lately; -1 for none."""
 
     @classmethod
     def of(cls, image: CatalogueImage) -> Self:
@@ -130,6 +139,25 @@ class Columns:
 
     def code_of(self, name: str) -> int | None:
         """Return the item group of a product, named by product id, SKU or group id."""
+        found = self._codes.get(name)
+        if found is None:
+            code = self._code_of(name)
+            found = -1 if code is None else code
+            if len(name) <= _LONGEST_KEPT:
+                self._codes.put(name, found)
+        return None if found < 0 else found
+
+    def find(self, names: Iterable[str]) -> None:
+        """Look many names up at once, so that ``code_of`` need not look up each."""
+        unknown = [name for name in dict.fromkeys(names) if self._codes.get(name) is None]
+        if len(unknown) < _MANY:
+            return
+        rows = self.image.rows_of_ids(unknown)
+        for name, row in zip(unknown, rows, strict=True):
+            if row >= 0 and row not in self.gone and name not in self.new_names:
+                self._codes.put(name, self.code(row))
+
+    def _code_of(self, name: str) -> int | None:
         at = self.row_of(name)
         if at is None:
             at = self._row_of_sku(name)
@@ -148,21 +176,29 @@ class Columns:
 
     def categories_of(self, code: int) -> tuple[int, ...]:
         """Return the categories of a group's first product with all above, nearest first."""
+        return self.tree.with_ancestors(self.own_categories_of(code))
+
+    def own_categories_of(self, code: int) -> tuple[int, ...]:
+        """Return the categories of a group's first product, without what is above them."""
         found = self.categories.get(code)
         return self.image.categories_of(code) if found is None else found
 
     def codes_in(self, category: int) -> NDArray[np.int32]:
         """Return the item groups of a category, those of its descendants included."""
-        if not self.categories:
-            return self.image.codes_in(category)
         found = self._in_category.get(category)
         if found is None:
-            kept = self.image.codes_in(category)
-            kept = kept[~np.isin(kept, list(self.categories))]
-            fresh = [code for code, pks in self.categories.items() if category in pks]
-            found = np.concatenate((kept, np.array(fresh, dtype=np.int32)))
+            found = self.image.codes_in(category, self.tree)
+            if self.categories:
+                found = self._with_changed(found, category)
             self._in_category[category] = found
         return found
+
+    def _with_changed(self, codes: NDArray[np.int32], category: int) -> NDArray[np.int32]:
+        """Return the item groups of a category, given those of the image."""
+        wanted = self.tree.with_descendants(category)
+        kept = codes[~np.isin(codes, list(self.categories))]
+        fresh = [code for code, own in self.categories.items() if not wanted.isdisjoint(own)]
+        return np.concatenate((kept, np.array(fresh, dtype=np.int32)))
 
     def codes_by_group(self, *, since: int = 0) -> dict[str, int]:
         """Return the numbers of the item groups from some number on."""

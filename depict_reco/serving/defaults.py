@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from depict_reco.serving.models import RecommendationType
+from django.db import transaction
+
+from depict_reco.serving.models import RecommendationType, require_room
 from depict_reco.serving.strategies import Strategy
 from depict_reco.tenants.models import Tenant
 
@@ -33,10 +35,13 @@ def add_default_types(tenant: Tenant) -> int:
         RecommendationType.objects.filter(tenant=tenant, market=None).values_list("name", flat=True)
     )
     missing = [row for row in DEFAULT_TYPES if row[0] not in present]
-    RecommendationType.objects.bulk_create(
-        RecommendationType(tenant=tenant, name=name, kind=kind, strategy=strategy)
-        for name, kind, strategy in missing
-    )
-    if missing:
-        Tenant.objects.touch({tenant.pk})
+    with transaction.atomic():
+        made = RecommendationType.objects.bulk_create(
+            RecommendationType(tenant=tenant, name=name, kind=kind, strategy=strategy)
+            for name, kind, strategy in missing
+        )
+        for row in made:
+            require_room(row.pk)
+        if missing:
+            Tenant.objects.touch({tenant.pk})
     return len(missing)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from depict_reco.conf import settings
 from depict_reco.serving.columns import Columns
 from depict_reco.serving.encoding import to_json
+from depict_reco.serving.kept import Kept
 from depict_reco.serving.rows import ProductRow
 from depict_reco.tenants.directory import MarketEntry
 
@@ -39,12 +41,17 @@ class Displays:
         self._columns = columns
         self._market = market
         self._rendering = rendering_of(market)
-        self._kept = _Kept()
+        self._kept = _Rendered(_KEPT_BYTES)
 
-    def renewed(self, columns: Columns, codes: Iterable[int]) -> Displays:
-        """Return the displays of the same image with changes; those of some groups are new."""
-        fresh = Displays(columns, self._market)
-        fresh._kept = self._kept.without({row for code in codes for row in columns.rows_of(code)})
+    def renewed(self, columns: Columns, codes: Iterable[int], *, market: MarketEntry) -> Displays:
+        """Return the displays of the same image with changes; those of some groups are new.
+
+        All are, if what they depend on in the market has changed as well.
+        """
+        fresh = Displays(columns, market)
+        if (fresh._rendering, market.locales) == (self._rendering, self._market.locales):
+            rows = {row for code in codes for row in columns.rows_of(code)}
+            fresh._kept = self._kept.without(lambda key: key[0] in rows)
         return fresh
 
     def render(
@@ -59,7 +66,7 @@ class Displays:
         """Return the JSON array of displays of some products with their ids filled in."""
         rendering = rendering_of(self._market)
         if self._rendering != rendering:
-            self._rendering, self._kept = rendering, _Kept()
+            self._rendering, self._kept = rendering, _Rendered(_KEPT_BYTES)
         if locale not in self._market.locales:
             locale = self._market.default_locale
         if variants or locale != self._market.default_locale:
@@ -67,8 +74,8 @@ class Displays:
         else:
             found = self._flat(rows, locale)
         parts = [
-            display.replace(_GAP, token.encode())
-            for display, token in zip(found, recommendation_ids, strict=True)
+            display.replace(_GAP, token)
+            for display, token in zip(found, map(str.encode, recommendation_ids), strict=True)
         ]
         if logic is not None:
             parts = [
@@ -117,40 +124,11 @@ class Displays:
         return to_json(display)
 
 
-_Key = tuple[int, str, bool]
+class _Rendered(Kept[tuple[int, str, bool], bytes]):
+    """Displays by row, locale and form; the capacity is in bytes."""
 
-
-class _Kept:
-    """Rendered displays, some of which are forgotten when they become many.
-
-    What was asked for since about the last ``_KEPT_BYTES`` were rendered is there.
-    """
-
-    def __init__(self) -> None:
-        self._young: dict[_Key, bytes] = {}
-        self._old: dict[_Key, bytes] = {}
-        self._bytes = 0
-
-    def get(self, key: _Key) -> bytes | None:
-        found = self._young.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self.put(key, found)
-        return found
-
-    def put(self, key: _Key, display: bytes) -> None:
-        self._young[key] = display
-        self._bytes += len(display) + _ENTRY_BYTES
-        if self._bytes > _KEPT_BYTES:
-            self._old, self._young, self._bytes = self._young, {}, 0
-
-    def without(self, rows: set[int]) -> _Kept:
-        """Return the displays of all products but some."""
-        rest = _Kept()
-        # copies first: other threads go on rendering into the old ones
-        for key, display in {**self._old.copy(), **self._young.copy()}.items():
-            if key[0] not in rows:
-                rest.put(key, display)
-        return rest
+    def size_of(self, value: bytes) -> int:
+        return len(value) + _ENTRY_BYTES
 
 
 def render_flat(row: ProductRow, market: MarketEntry, locale: str) -> bytes:
@@ -199,14 +177,17 @@ def with_recommendation_id(url: str, recommendation_id: str) -> str:
 
 def rendering_of(market: MarketEntry) -> str:
     """Return what displays depend on beside their products."""
-    return repr(
-        (
-            market.currency,
-            market.default_locale,
-            settings.RECOMMENDATION_ID_PARAMETER,
-            tuple(settings.DISPLAY_ATTRIBUTES),
-        )
+    return _in_words(
+        market.currency,
+        market.default_locale,
+        settings.RECOMMENDATION_ID_PARAMETER,
+        tuple(settings.DISPLAY_ATTRIBUTES),
     )
+
+
+@lru_cache(maxsize=256)
+def _in_words(*facts: str | tuple[str, ...]) -> str:
+    return repr(facts)
 
 
 def _decimal_string(price: Decimal) -> str:

@@ -66,12 +66,12 @@ def explained(request: RecommendRequest, *, left_out: int = 0) -> Explained:
 def _left_out(ranking: Ranking, naming: Naming, count: int) -> list[LeftOut]:
     """Return what the sources of an answer would name, best first, and may not."""
     context = ranking.context
-    anything = replace(context, allowed=np.ones_like(context.allowed))
+    anything = replace(context, eligible=np.ones_like(context.eligible), asked=context.asked[:0])
     found: dict[int, None] = {}
     for source in ranking.entry.chain:
         if source in ranking.sources or not ranking.sources:
             codes = SOURCES[source](anything)[: context.limit]
-            found |= dict.fromkeys(codes[~context.allowed[codes]].tolist())
+            found |= dict.fromkeys(codes[~context.may(codes)].tolist())
     return [
         LeftOut(
             product_id=naming.row(code).product_id,

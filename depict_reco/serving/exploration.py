@@ -79,7 +79,7 @@ def _untried(context: Context, *, since: float) -> Codes:
     snapshot = context.snapshot
     order, first_seen = snapshot.newest_order, snapshot.columns.first_seen
     fresh = order[: np.searchsorted(-first_seen[order], -since, side="right")]
-    fresh = fresh[context.allowed[fresh]]
+    fresh = fresh[context.may(fresh)]
     if snapshot.model is None or not len(snapshot.popular_order):
         return fresh
     # half of the products that get any attention get more than this one

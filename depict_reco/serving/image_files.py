@@ -12,12 +12,12 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from django.core.files import locks
+from django.db import router
 
-from depict_reco.artifacts.store import cache_dir
+from depict_reco.artifacts import copies
 from depict_reco.serving import mapped
 from depict_reco.serving.images import CatalogueImage
 from depict_reco.tenants.directory import MarketEntry
@@ -25,23 +25,22 @@ from depict_reco.tenants.models import Market
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 _SUFFIX = f".catalogue{FORMAT}"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def newest(market: MarketEntry) -> CatalogueImage | None:
-    """Map the newest image of a market that is whole; broken ones are removed."""
+    """Map the newest image of a market that is whole; broken and foreign ones are removed."""
     found = sorted(_images(_folder(market)), reverse=True)
-    latest = market.catalog_revision
     own = _own_images().get(market.catalog_id)
-    if own is not None and own.revision <= latest:
+    known = [own.revision] if own is not None else []
+    if max([*known, *(revision for revision, _ in found)], default=0) > market.catalog_revision:
+        found = _of_this_history(market, found)
+        own = _own_images().get(market.catalog_id)
+    if own is not None:
         found = [one for one in found if one[0] > own.revision]
-    if found and found[0][0] > latest:  # just made by a process that knew more, or
-        latest = Market.objects.values_list("catalog_revision", flat=True).get(pk=market.pk)
-    for revision, path in found:
-        if revision > latest:  # of a database that was since turned back
-            continue
+    for _, path in found:
         try:
             return CatalogueImage.of(mapped.read(path))
         except FileNotFoundError:  # another process has a newer one
@@ -49,7 +48,27 @@ def newest(market: MarketEntry) -> CatalogueImage | None:
         except (OSError, ValueError, KeyError) as error:
             logger.warning("%s is made anew: %s", path, error)
             path.unlink(missing_ok=True)
-    return own if own is not None and own.revision <= latest else None
+    return own
+
+
+def _of_this_history(market: MarketEntry, found: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
+    """Return the images that the database can have led to; those of a later state are removed.
+
+    A newer image than the directory knows may be right, made by a process that looked later. The
+    database itself, asked after the images were seen, is at least as far as each of them, unless
+    it was turned back: its counter will pass them again, and they must be gone by then.
+    """
+    database = router.db_for_write(Market)  # a replica may be behind those who made them
+    revisions = Market.objects.using(database).values_list("catalog_revision", flat=True)
+    latest = revisions.get(pk=market.pk)
+    for revision, path in found:
+        if revision > latest:
+            logger.warning("%s is of a database that was since turned back; removed.", path)
+            path.unlink(missing_ok=True)
+    own = _own_images().get(market.catalog_id)
+    if own is not None and own.revision > latest:
+        _own_images().pop(market.catalog_id, None)
+    return [one for one in found if one[0] <= latest]
 
 
 def newest_revision(market: MarketEntry) -> int:
@@ -81,23 +100,16 @@ def keep(
     return image
 
 
-@contextmanager
-def making(market: MarketEntry, *, wait: bool) -> Iterator[bool]:
-    """Hold the lock of those who make a market's image; yields whether it is held.
+def making(market: MarketEntry, *, wait: bool) -> AbstractContextManager[bool]:
+    """Hold the lock of those who make a market's image; gives whether it is held."""
+    return copies.making(_folder(market), wait=wait)
 
-    The lock ends with the process that holds it, however that ends.
-    """
-    try:
-        file = (_folder(market) / "lock").open("ab")
-    except OSError:
-        yield True  # each for itself, then
-        return
-    with file:
-        held = locks.lock(file, locks.LOCK_EX if wait else locks.LOCK_EX | locks.LOCK_NB)
-        if held:
-            for left_over in _folder(market).glob(f"{mapped.UNFINISHED}*"):  # of killed processes
-                left_over.unlink(missing_ok=True)
-        yield held
+
+def forget_markets() -> None:
+    """Remove images of markets that are no more."""
+    top = copies.cache_dir() / f"catalogues-{_owner()}"
+    kept = Market.objects.values_list("catalog_id", flat=True)
+    copies.forget_markets(top.glob("*"), keep={top / catalog_id.hex for catalog_id in kept})
 
 
 @functools.cache
@@ -108,10 +120,10 @@ def _own_images() -> dict[str, CatalogueImage]:
 
 def _folder(market: MarketEntry) -> Path:
     """Return the folder of a market's images, which only its owner can look into."""
-    top = cache_dir() / f"catalogues-{_owner()}"
+    top = copies.cache_dir() / f"catalogues-{_owner()}"
     folder = top / market.catalog_id
     try:
-        cache_dir().mkdir(parents=True, exist_ok=True)
+        copies.cache_dir().mkdir(parents=True, exist_ok=True)
         top.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

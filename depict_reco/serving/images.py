@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -51,13 +51,13 @@ class CatalogueImage:
     """(n_codes,): of the group's first product, seconds since the epoch."""
     category_indptr: NDArray[np.int64]
     category_pks: NDArray[np.int64]
-    """Ragged: the categories of the group's first product with their ancestors, nearest first."""
+    """Ragged: the categories of the group's first product; what is above them is the tree's."""
     names: NDArray[np.uint32]
     """Ascending: hashes of all product ids, SKUs and group ids."""
     named: NDArray[np.int32]
     """The row that each name is of; of a group, its first."""
-    members: dict[int, NDArray[np.int32]] = field(default_factory=dict)
-    """Codes by category, filled as they are asked for."""
+    members: dict[int, tuple[frozenset[int], NDArray[np.int32]]] = field(default_factory=dict)
+    """Codes by category, with the categories below it then; filled as they are asked for."""
 
     @classmethod
     def lay_out(
@@ -70,7 +70,7 @@ class CatalogueImage:
         tree: CategoryTree,
     ) -> Iterator[bytes | memoryview]:
         """Return the content of the file of an image; entries come in the order of their keys."""
-        layout = _Layout(tree)
+        layout = _Layout()
         for entry in entries:
             layout.add(*entry)
         facts = {
@@ -127,6 +127,17 @@ class CatalogueImage:
             at += 1
         return rows
 
+    def rows_of_ids(self, product_ids: Sequence[str]) -> list[int]:
+        """Return the first product with each id; -1 where that takes a closer look."""
+        if not len(self.names):
+            return [-1] * len(product_ids)
+        wanted = [to_bytes(name) for name in product_ids]
+        hashes = np.fromiter(map(zlib.crc32, wanted), dtype=np.uint32, count=len(wanted))
+        at = np.minimum(self.names.searchsorted(hashes), len(self.names) - 1)
+        rows = self.named[at]
+        found = zip(rows.tolist(), self.product_ids.several(rows), wanted, strict=True)
+        return [row if name == own else -1 for row, own, name in found]
+
     def code_of_group(self, group_id: str) -> int | None:
         """Return the item group of this id."""
         wanted = to_bytes(group_id)
@@ -137,17 +148,19 @@ class CatalogueImage:
         return None
 
     def categories_of(self, code: int) -> tuple[int, ...]:
-        """Return the categories of an item group with their ancestors, nearest first."""
+        """Return the categories of an item group, without what is above them."""
         start, end = self.category_indptr[code : code + 2].tolist()
         return tuple(self.category_pks[start:end].tolist())
 
-    def codes_in(self, category: int) -> NDArray[np.int32]:
-        """Return the item groups of a category, those of its descendants included."""
-        found = self.members.get(category)
-        if found is None:
-            at = np.flatnonzero(self.category_pks == category)
-            found = (np.searchsorted(self.category_indptr, at, side="right") - 1).astype(np.int32)
-            self.members[category] = found
+    def codes_in(self, category: int, tree: CategoryTree) -> NDArray[np.int32]:
+        """Return the item groups of a category, those of what a tree has below it included."""
+        wanted = tree.with_descendants(category)
+        below, found = self.members.get(category, (None, None))
+        if found is None or below != wanted:
+            at = np.flatnonzero(np.isin(self.category_pks, list(wanted)))
+            codes = np.searchsorted(self.category_indptr, at, side="right") - 1
+            found = np.unique(codes).astype(np.int32)
+            self.members[category] = wanted, found
         return found
 
 
@@ -164,8 +177,7 @@ def to_bytes(name: str) -> bytes:
 class _Layout:
     """Collects products, one after the other."""
 
-    def __init__(self, tree: CategoryTree) -> None:
-        self._tree = tree
+    def __init__(self) -> None:
         self._code_of_group: dict[str, int] = {}
         self._pks, self._codes, self._first_rows = array("q"), array("i"), array("i")
         self._eligible = array("i")
@@ -184,7 +196,7 @@ class _Layout:
         if code == len(self._first_rows):
             self._first_rows.append(at)
             self._first_seen.append(row.first_seen)
-            self._categories.append(self._tree.with_ancestors(row.categories))
+            self._categories.append(row.categories)
             self._text("group_ids", to_bytes(group))
             if group != row.product_id:
                 self._name(group, at)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import tempfile
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping
@@ -20,10 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from depict_reco.artifacts.copies import new_file
 from depict_reco.serving.encoding import to_json
-
-UNFINISHED = ".new-"
-"""What the names of files begin with that are being written."""
 
 _MAGIC = b"reco\x00\x01\r\n"
 _ALIGNMENT = 64
@@ -120,15 +117,9 @@ def unpack(buffer: mmap.mmap | bytes) -> Mapped:
 
 def write(path: Path, pieces: Iterator[bytes | memoryview]) -> None:
     """Write a file so that it is there whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=UNFINISHED, delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            for piece in pieces:
-                file.write(piece)
-        except BaseException:
-            temporary.unlink()
-            raise
-    temporary.replace(path)
+    with new_file(path) as file:
+        for piece in pieces:
+            file.write(piece)
 
 
 def read(path: Path) -> Mapped:

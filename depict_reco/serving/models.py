@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from depict_reco.exceptions import TypeKeyError
 from depict_reco.serving.strategies import Strategy, validate_parameters
 from depict_reco.tenants.models import Configuration, ConfigurationQuerySet, Market, Tenant
 
 MAX_LIMIT = 128
+MAX_TYPE_PK = (1 << 20) - 1
+"""Recommendation ids have room for no greater one."""
+
+
+def require_room(type_pk: int) -> None:
+    """Raise TypeKeyError unless recommendation ids have room for the primary key of a type."""
+    if type_pk > MAX_TYPE_PK:
+        raise TypeKeyError(
+            f"Recommendation ids have room for types with keys up to {MAX_TYPE_PK:,}, and this one "
+            f"would get {type_pk:,}: set the sequence of the table back to a number that is free."
+        )
 
 
 class RecommendationTypeQuerySet(ConfigurationQuerySet):
@@ -75,6 +89,11 @@ class RecommendationType(Configuration):
 
     def __str__(self) -> str:
         return self.name if self.market is None else f"{self.name} ({self.market.slug})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            require_room(self.pk)
 
     def clean(self) -> None:
         if self.market is not None and self.market.tenant_id != self.tenant_id:

@@ -13,6 +13,7 @@ from depict_reco.artifacts.inspection import inspection
 from depict_reco.serving.snapshots import MarketSnapshot, snapshot_book
 from depict_reco.serving.types import type_book
 from depict_reco.tenants.directory import MarketEntry, TenantEntry, directory
+from depict_reco.tenants.outages import CONNECTION_FAILURES
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ class MarketState:
     loaded: bool
     """Whether requests for it can be answered at all."""
     products: int = 0
+    changes: int = 0
+    """Products that this process keeps beside the image that its machine shares."""
+    lag_seconds: float = 0.0
+    """How long what it is answered from has been behind the directory; 0: it is up to date."""
     model_version: str = ""
     model_made_at: datetime | None = None
     problem: str = ""
@@ -50,7 +55,9 @@ def _state(tenant: TenantEntry, market: MarketEntry) -> MarketState:
     try:
         type_book().types_of(tenant)
         snapshot = snapshot_book().get(market)
-    except DatabaseFailure:
+    except DatabaseFailure as error:
+        if not isinstance(error, CONNECTION_FAILURES):
+            logger.exception("Market %s/%s cannot be read.", tenant.slug, market.slug)
         return MarketState(
             market_pk=market.pk,
             tenant=tenant.slug,
@@ -65,6 +72,8 @@ def _state(tenant: TenantEntry, market: MarketEntry) -> MarketState:
         market=market.slug,
         loaded=True,
         products=snapshot.columns.n_rows,
+        changes=snapshot.columns.n_changes,
+        lag_seconds=snapshot_book().lag(market),
         model_version="" if artifact is None else artifact.version,
         model_made_at=None if artifact is None else _made_at(artifact.manifest.get("created_at")),
         problem=_problem(snapshot, market),
@@ -72,9 +81,13 @@ def _state(tenant: TenantEntry, market: MarketEntry) -> MarketState:
 
 
 def _problem(snapshot: MarketSnapshot, market: MarketEntry) -> str:
+    if snapshot_book().fails(market):
+        return "Its changes cannot be read, an older state is served; the log says why."
     artifact = snapshot.artifact
     if artifact is None and market.artifact_revision == 0:
         return "No model has been published yet: answers rest on the catalogue alone."
+    if artifact is None and snapshot_book().is_loading(market.pk):
+        return "The first model is being loaded: answers rest on the catalogue alone."
     if artifact is None:
         return "The published model is broken, and no other one is there."
     if artifact.degraded:

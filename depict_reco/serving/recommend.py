@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from django.db import Error as DatabaseFailure
@@ -11,6 +13,7 @@ from django.utils import timezone
 
 from depict_reco.conf import settings
 from depict_reco.engine.repeat import HISTORY
+from depict_reco.events.consent import ids_allowed
 from depict_reco.events.shoppers import ShopperEvent, recent_product_events
 from depict_reco.serving.bought import bought_by
 from depict_reco.serving.candidates import SOURCES, Codes, Context
@@ -23,24 +26,38 @@ from depict_reco.serving.strategies import Strategy
 from depict_reco.serving.tracking import recommendation_ids
 from depict_reco.serving.types import TypeEntry, type_book
 from depict_reco.tenants.directory import directory
-from depict_reco.tenants.outages import outages
+from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
+
+logger = logging.getLogger(__name__)
 
 _READS_HISTORY = frozenset({"sessions", "recently_viewed", "buy_again"})
 _FIRST_PIECE = 64
 _ANCHORS = 200
 """Newest products of a request that sources look at; none of the request is ever answered."""
+_MOST_KEPT = 4
+"""Products in a question up to which its ranking is kept: longer ones hardly come again."""
+_LONGEST_KEPT = 255
+"""Characters of an id up to which its question is kept; no product or category has longer ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """What was chosen for a request, and out of what."""
 
+    snapshot: MarketSnapshot
     entry: TypeEntry
-    context: Context
+    request: RecommendRequest
     codes: list[int]
     """Item groups, best first."""
-    sources: list[str]
+    sources: tuple[str, ...]
     """The source of each."""
+    seen: Context | None = None
+    """What the sources looked at, unless the ranking was kept."""
+
+    @property
+    def context(self) -> Context:
+        """What the sources looked at, or would have looked at."""
+        return self.seen or _context(self.snapshot, self.entry, self.request)
 
 
 def recommend(request: RecommendRequest) -> Answer:
@@ -53,19 +70,24 @@ def rank(request: RecommendRequest) -> Ranking | None:
     tenant = directory().tenant(request.tenant)
     market = tenant.markets.get(request.market) if tenant else None
     entry = type_book().find(tenant, market.pk, request.type) if tenant and market else None
-    if market is None or entry is None:
+    if tenant is None or market is None or entry is None:
         return None
-    context = _context(snapshot_book().get(market), entry, request)
-    codes, sources = _rank(context, entry)
-    if entry.exploration:
-        codes, sources = explore(
-            context,
-            codes,
-            sources,
-            share=entry.exploration,
-            key=request.shopper_ids or request.product_ids,
-        )
-    return Ranking(entry=entry, context=context, codes=codes, sources=sources)
+    if not ids_allowed(request.consent, required=tenant.consent_required):
+        request = request.without_ids()
+    snapshot = snapshot_book().get(market)
+    if entry.exploration or _reads_history(entry, request) or not _may_come_again(request):
+        return _ranking(snapshot, entry, request)
+    # The ranking follows from the question and the snapshot alone, as on every front page and
+    # product page; what is kept knows nothing of the snapshot, which would never go then.
+    question = (entry, request.product_ids, request.category_id, request.limit)
+    kept: tuple[Codes, tuple[str, ...]] | None = snapshot.kept.get(question)
+    if kept is not None:
+        codes, sources = kept
+        return Ranking(snapshot, entry, request, codes.tolist(), sources)
+    ranking = _ranking(snapshot, entry, request)
+    codes = np.array(ranking.codes, dtype=np.int32)  # a fifth of what a list of them takes
+    snapshot.kept.put(question, (codes, _shared(ranking.sources)))
+    return ranking
 
 
 def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
@@ -74,7 +96,7 @@ def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
         return Answer(
             body=b'{"displays":[],"error":' + to_json(UNKNOWN_TYPE) + b"}", error=UNKNOWN_TYPE
         )
-    snapshot, entry, sources = ranking.context.snapshot, ranking.entry, ranking.sources
+    snapshot, entry, sources = ranking.snapshot, ranking.entry, ranking.sources
     columns = snapshot.columns
     rows = columns.shown[ranking.codes]
     ids = recommendation_ids(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
@@ -83,13 +105,16 @@ def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
         ids,
         locale=request.locale,
         variants=request.variants,
-        logic=sources if request.debug else None,
+        logic=list(sources) if request.debug else None,
     )
     return Answer(
         body=b'{"displays":' + displays + b"}",
-        product_ids=tuple(columns.product_ids(rows)),
-        sources=tuple(sources),
+        columns=columns,
+        rows=rows,
+        sources=sources,
         wanted=min(request.limit or entry.default_limit, MAX_LIMIT),
+        market_pk=snapshot.market.pk,
+        type_pk=entry.pk,
     )
 
 
@@ -113,17 +138,38 @@ def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[
     )
 
 
+@lru_cache(maxsize=1024)
+def _shared(sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the one tuple that all rankings with the same sources keep."""
+    return sources
+
+
+def _ranking(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Ranking:
+    context = _context(snapshot, entry, request)
+    codes, sources = _rank(context, entry)
+    if entry.exploration:
+        codes, sources = explore(
+            context,
+            codes,
+            sources,
+            share=entry.exploration,
+            key=request.shopper_ids or request.product_ids,
+        )
+    return Ranking(snapshot, entry, request, codes, tuple(sources), context)
+
+
 def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
     """Return the chosen item groups, best first, and the source of each."""
-    sources: dict[int, str] = {}
+    chosen: dict[int, str] = {}
     for name in entry.chain:
-        found = SOURCES[name](context)
-        for part in _pieces(found):
-            for code in part[context.allowed[part]].tolist():
-                sources.setdefault(code, name)
-                if len(sources) >= context.limit:
-                    return list(sources), list(sources.values())
-    return list(sources), list(sources.values())
+        for part in _pieces(SOURCES[name](context)):
+            found = part[context.may(part)].tolist()
+            if chosen:
+                found = [code for code in found if code not in chosen]
+            chosen |= dict.fromkeys(found[: context.limit - len(chosen)], name)
+            if len(chosen) >= context.limit:
+                return list(chosen), list(chosen.values())
+    return list(chosen), list(chosen.values())
 
 
 def _pieces(codes: Codes) -> Iterator[Codes]:
@@ -137,17 +183,14 @@ def _pieces(codes: Codes) -> Iterator[Codes]:
 def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:
     columns = snapshot.columns
     anchors = _codes(snapshot, request.product_ids)
-    allowed = columns.eligible.copy()
-    allowed[anchors] = False
-    for category_id in entry.excluded_categories:
-        allowed[columns.codes_in(columns.tree.pks.get(category_id, 0))] = False
     events = _events(snapshot, entry, request)
     return Context(
         snapshot=snapshot,
         anchors=anchors[-_ANCHORS:],
         history=_history(snapshot, events),
         category=columns.tree.pks.get(request.category_id or ""),
-        allowed=allowed,
+        eligible=snapshot.eligible_outside(entry.excluded_categories),
+        asked=np.array(anchors, dtype=np.int32),
         limit=min(request.limit or entry.default_limit, MAX_LIMIT),
         bought=bought_by(snapshot, events) if "buy_again" in entry.chain else (),
     )
@@ -155,18 +198,31 @@ def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
 
 def _codes(snapshot: MarketSnapshot, names: Iterable[str]) -> list[int]:
     """Return the item groups of products, each at its last place; unknown ones are skipped."""
+    names = list(names)
+    snapshot.columns.find(names)
     found = (snapshot.columns.code_of(name) for name in names)
     known = [code for code in found if code is not None]
     return list(dict.fromkeys(known[::-1]))[::-1]
+
+
+def _may_come_again(request: RecommendRequest) -> bool:
+    """Whether a question is short, as those are that others ask, too."""
+    ids = (*request.product_ids, request.category_id or "")
+    return len(ids) <= _MOST_KEPT + 1 and max(map(len, ids)) <= _LONGEST_KEPT
+
+
+def _reads_history(entry: TypeEntry, request: RecommendRequest) -> bool:
+    """Whether an answer depends on what the shopper did."""
+    if entry.strategy == Strategy.COMPLEMENTS or _READS_HISTORY.isdisjoint(entry.chain):
+        return False
+    return bool(request.shopper_ids)
 
 
 def _events(
     snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest
 ) -> list[ShopperEvent]:
     """Return what the shopper did, newest first: one query, and none for other types."""
-    if entry.strategy == Strategy.COMPLEMENTS or _READS_HISTORY.isdisjoint(entry.chain):
-        return []
-    if not request.shopper_ids or directory().database_is_away:
+    if not _reads_history(entry, request) or directory().database_is_away:
         return []
     try:
         return recent_product_events(
@@ -175,9 +231,12 @@ def _events(
             settings.HISTORY_LENGTH,
             purchases=HISTORY if "buy_again" in entry.chain else 0,
         )
-    except DatabaseFailure:
+    except DatabaseFailure as error:
         # An answer without the shopper's history is better than none.
-        outages().database.begin()
+        if isinstance(error, CONNECTION_FAILURES):
+            outages().database.begin()
+        else:
+            logger.exception("The history of a shopper could not be read.")
         return []
 
 
@@ -186,6 +245,7 @@ def _history(snapshot: MarketSnapshot, events: list[ShopperEvent]) -> list[int]:
     if not events:
         return []
     newest = events[: settings.HISTORY_LENGTH]
+    snapshot.columns.find(event.product_id for event in newest)
     known = snapshot.columns.code_of
     # an event's product id may be one that only its SKU makes known
     names = (

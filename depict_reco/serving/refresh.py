@@ -24,22 +24,56 @@ logger = logging.getLogger(__name__)
 FEWEST_CHANGES = 1000
 CHANGED_SHARE = 0.05
 """Above so many changes, and this share of all products, a new image is made of them."""
+MOST_READ = 5000
+MOST_READ_SHARE = 0.2
+"""Above so many, and this share, changes are not kept aside: a new image is read instead."""
 
 
 def opened(market: MarketEntry) -> Columns:
     """Return the catalogue of a market as it is now; makes the machine's image if there is none."""
     image = image_files.newest(market)
-    if image is None:
-        with image_files.making(market, wait=True):
-            image = image_files.newest(market) or _read(market)
+    if image is None or _many_changed(market, image.n_rows, since=image.revision):
+        image = _made(market, known=image)
+    return _caught_up(image, market)
+
+
+def needs_image(columns: Columns, market: MarketEntry, *, since: int) -> bool:
+    """Whether so much has changed since a revision that an image must be made of it."""
+    newest = image_files.newest_revision(market)
+    if newest > columns.image.revision:
+        since = newest
+    return _many_changed(market, columns.n_rows, since=since)
+
+
+def opened_anew(columns: Columns, market: MarketEntry) -> Columns:
+    """Return the catalogue from a newer image, which one process of a machine makes."""
+    return _caught_up(_made(market, known=columns.image), market)
+
+
+def _many_changed(market: MarketEntry, n_rows: int, *, since: int) -> bool:
+    if since >= market.catalog_revision:
+        return False
+    limit = int(max(MOST_READ, MOST_READ_SHARE * n_rows))
+    changed = Product.objects.filter(market=market.pk).changed_since(since).order_by()
+    return changed[: limit + 1].count() > limit
+
+
+def _made(market: MarketEntry, *, known: CatalogueImage | None) -> CatalogueImage:
+    """Make an image, unless another process has made one while this one waited for the lock."""
+    with image_files.making(market, wait=True):
+        found = None
+        if known is None or image_files.newest_revision(market) > known.revision:
+            found = image_files.newest(market)
+        return found or _read(market)
+
+
+def _caught_up(image: CatalogueImage, market: MarketEntry) -> Columns:
     columns = Columns.of(image)
     if market.catalog_revision <= image.revision:
         return columns
     changed = read_changes(
         columns, market, since=image.revision, deletions_since=image.deletion_revision
     )
-    if not changed.whole:
-        return laid_out(changed.columns, market)
     lay_out_soon(changed.columns, market)
     return changed.columns
 
@@ -54,12 +88,6 @@ def read_changes(
         tree=CategoryTree.read(market.pk),
         present=_all_pks(market.pk) if deletions_since != market.deletion_revision else None,
     )
-
-
-def laid_out(columns: Columns, market: MarketEntry) -> Columns:
-    """Return the same catalogue in an image of its own, which others can map as well."""
-    with image_files.making(market, wait=True):
-        return Columns.of(_lay_out(columns, market))
 
 
 def lay_out_soon(columns: Columns, market: MarketEntry) -> None:
@@ -90,6 +118,7 @@ def _lay_out(columns: Columns, market: MarketEntry) -> CatalogueImage:
 
 def _read(market: MarketEntry) -> CatalogueImage:
     """Make an image of what the database holds."""
+    image_files.forget_markets()
 
     def entries() -> Iterator[Entry]:
         for row in read_rows(market.pk):

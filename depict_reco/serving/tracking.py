@@ -33,11 +33,22 @@ _PRODUCT, _TYPE, _MINUTE, _POSITION, _VARIANT, _NONCE = 34, 20, 25, 7, 4, 14
 _BLOCK_LENGTH = 16
 _HEX_LENGTH = 2 * _BLOCK_LENGTH
 _LENGTH = _HEX_LENGTH + 4
-_DIGITS = np.array([at for at in range(_LENGTH) if at not in (8, 13, 18, 23)])
-"""Where the digits stand in the shape of a UUID; hyphens stand elsewhere."""
-_TYPE_LOW = 64 - _MINUTE - _POSITION - _VARIANT - _NONCE
-"""Bits of the type in the lower half of a block; the others are in the upper half."""
-_TYPE_HIGH = _TYPE - _TYPE_LOW
+_HYPHENS = (8, 13, 18, 23)
+"""Where they stand in the shape of a UUID; digits stand elsewhere."""
+_BELOW_PRODUCT = _TYPE + _MINUTE + _POSITION + _VARIANT + _NONCE
+_PLACES = tuple(position << _VARIANT + _NONCE for position in range(1 << _POSITION))
+"""The bits of each position that an answer can have."""
+
+
+def _letters() -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Return where each letter of the ids of an answer is found: 0 the hyphen, then the digits."""
+    shape = np.ones(_LENGTH, dtype=np.intp)
+    shape[list(_HYPHENS)] = 0
+    every = np.tile(shape, len(_PLACES))
+    return np.where(every, np.cumsum(every), 0)
+
+
+_LETTERS = _letters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +69,18 @@ def recommendation_ids(
 ) -> list[str]:
     """Return a new id for each display of an answer, in their order."""
     minute = max(0, int((now - _EPOCH).total_seconds()) // 60)  # a clock may be wrong
-    blocks = np.empty((len(product_pks), 2), dtype=">u8")
-    # the upper half ends with the product and the highest bits of the type
-    blocks[:, 0] = (np.array(product_pks, dtype=np.uint64) << _TYPE_HIGH) | (type_pk >> _TYPE_LOW)
-    tail = ((type_pk & ((1 << _TYPE_LOW) - 1)) << _MINUTE | minute) << _POSITION + _VARIANT + _NONCE
-    tail |= variant << _NONCE | secrets.randbits(_NONCE)
-    blocks[:, 1] = tail | np.arange(len(product_pks), dtype=np.uint64) << _VARIANT + _NONCE
-    digits = _encryptor(django_settings.SECRET_KEY).update(blocks.tobytes()).hex().encode()
-    texts = np.full((len(product_pks), _LENGTH), ord("-"), dtype=np.uint8)
-    texts[:, _DIGITS] = np.frombuffer(digits, dtype=np.uint8).reshape(-1, _HEX_LENGTH)
-    text = texts.tobytes().decode()
-    return [text[at : at + _LENGTH] for at in range(0, len(text), _LENGTH)]
+    same = (type_pk << _MINUTE | minute) << _POSITION + _VARIANT + _NONCE
+    same |= variant << _NONCE | secrets.randbits(_NONCE)
+    blocks = [
+        (pk << _BELOW_PRODUCT | same | place).to_bytes(_BLOCK_LENGTH)
+        for pk, place in zip(product_pks, _PLACES, strict=False)
+    ]
+    digits = _encryptor(django_settings.SECRET_KEY).update(b"".join(blocks)).hex()
+    # all ids are cut out of one text: 8, 4, 4, 4 and 12 digits
+    end = len(product_pks) * _LENGTH
+    letters = np.frombuffer(f"-{digits}".encode(), dtype=np.uint8)
+    text = letters[_LETTERS[:end]].tobytes().decode()
+    return [text[at : at + _LENGTH] for at in range(0, end, _LENGTH)]
 
 
 def read_recommendation_id(text: str) -> Recommendation | None:

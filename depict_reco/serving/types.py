@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from django.db import Error as DatabaseFailure
 
-from depict_reco.serving.models import RecommendationType
+from depict_reco.exceptions import TypeKeyError
+from depict_reco.serving.models import RecommendationType, require_room
 from depict_reco.serving.strategies import CHAINS, validate_parameters
 from depict_reco.tenants.directory import TenantEntry
 
@@ -64,7 +65,17 @@ class TypeBook:
 
 def _read(tenant_pk: int) -> list[TypeEntry]:
     rows = RecommendationType.objects.active().filter(tenant=tenant_pk).order_by("name", "pk")
-    return [_entry(row) for row in rows]
+    return [_entry(row) for row in rows if _has_ids(row)]
+
+
+def _has_ids(row: RecommendationType) -> bool:
+    """Whether recommendation ids can name a type; one written past ``save()`` may not fit."""
+    try:
+        require_room(row.pk)
+    except TypeKeyError as error:
+        logger.error("Type %s is not answered. %s", row.name, error)
+        return False
+    return True
 
 
 def _entry(row: RecommendationType) -> TypeEntry:

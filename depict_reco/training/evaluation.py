@@ -19,7 +19,7 @@ from depict_reco.engine.sparse import Scored, without
 from depict_reco.exceptions import TrainingError
 from depict_reco.tenants.models import Market
 from depict_reco.training.dataset import open_window, read_dataset, read_items
-from depict_reco.training.memory import require_memory
+from depict_reco.training.memory import affordable_linear_items
 from depict_reco.training.pace import Progress
 
 
@@ -38,7 +38,9 @@ def evaluate(
 
     window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
     products = market.products.count()
-    require_memory(market, events=window.count, products=products, days=window.days())
+    linear_items = affordable_linear_items(
+        market, events=window.count, products=products, days=window.days()
+    )
     dataset = read_dataset(window, items=read_items(market), progress=reading)
     split = split_by_time(dataset.interactions)
     if split is None:
@@ -51,7 +53,7 @@ def evaluate(
     model = ShopModel.fit(
         split.train,
         (),
-        options=tuned_options(FitOptions(), split),
+        options=tuned_options(FitOptions(linear_items=linear_items), split),
         content=content,
         progress=lambda stage, share: progress(stage, 0.5 + 0.2 * share),
     )

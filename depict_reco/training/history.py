@@ -22,6 +22,9 @@ from depict_reco.training.epoch import Epoch
 
 SESSION_GAP = 30 * 60.0
 """Seconds of silence after which a shopper without session ids has begun another session."""
+LONGEST_PAUSE = 6 * 3600.0
+"""Seconds of silence within a session id. Depict's client keeps one for ever on a device: then it
+names a shopper, who comes again another day for something else."""
 
 ACTIONS = {
     EventType.PAGE_VIEW.value: Action.VIEW,
@@ -94,13 +97,19 @@ class HistoryReader:
         orders[orders != _NONE] ^= _ORDER
         shoppers = _numbers(_first_of_key(users))
         in_session = np.where(sessions != _NONE, sessions, orders)
-        # without an order's number, what was bought in one session was one order
-        in_order = np.where(orders != _NONE, orders, sessions)
-        del orders, users
-        first = _first_of_key(in_session)
-        alone = np.flatnonzero((first < 0) & (shoppers >= 0))
-        first[alone] = alone[_first_of_visit(shoppers[alone], times[alone])]
+        del users
+        first = np.full(len(items), -1, dtype=np.int64)
+        for names, known, pause in (
+            (in_session, in_session != _NONE, LONGEST_PAUSE),
+            (shoppers, (in_session == _NONE) & (shoppers >= 0), SESSION_GAP),
+        ):
+            rows = np.flatnonzero(known)
+            first[rows] = rows[_first_of_visit(names[rows], times[rows], pause=pause)]
         del in_session
+        # without an order's number, what was bought in one session was one order: the place of
+        # its first event stands for it, which no hash of 64 bits is likely to equal
+        in_order = np.where(orders != _NONE, orders, np.where(sessions != _NONE, first + 1, _NONE))
+        del orders, sessions
         bought = actions == Action.PURCHASE
         baskets = np.full(len(items), -1, dtype=np.int32)
         sold = np.flatnonzero(bought | (actions == Action.RETURN))
@@ -160,11 +169,13 @@ def _first_of_key(keys: Keys) -> NDArray[np.int64]:
     return first
 
 
-def _first_of_visit(shoppers: NDArray[np.int32], times: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return, for each event, the first of the same shopper that no longer pause lies between."""
-    order = np.argsort(shoppers, kind="stable")
+def _first_of_visit(
+    names: NDArray[np.integer], times: NDArray[np.float64], *, pause: float
+) -> NDArray[np.int64]:
+    """Return, for each event, the first of the same name that no longer pause lies between."""
+    order = np.argsort(names, kind="stable")
     starts = np.ones(len(order), dtype=bool)
-    starts[1:] = (np.diff(shoppers[order]) != 0) | (np.diff(times[order]) > SESSION_GAP)
+    starts[1:] = (names[order][1:] != names[order][:-1]) | (np.diff(times[order]) > pause)
     first = np.empty(len(order), dtype=np.int64)
     first[order] = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
     return first

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import isqrt
 from pathlib import Path
 
 from depict_reco.conf import settings
-from depict_reco.engine.model import FitOptions
+from depict_reco.engine.linear import LEAST_GROUPS, MAX_ITEMS, RARE_ITEMS
 from depict_reco.exceptions import TrainingMemoryError
 from depict_reco.tenants.models import Market
 
@@ -20,23 +21,32 @@ MB = 1 << 20
 FIXED_MB = 110
 """Working space."""
 BYTES_PER_EVENT = 170
-BYTES_PER_PRODUCT = 11_000
+BYTES_PER_PRODUCT = 1_500
+MOST_RELATED_BYTES = 9_500
+RELATED_BYTES_PER_EVENT = 350
+"""Of the related products that each product has, which are as many as the events tell of."""
 BYTES_PER_PAIR = 4
 """Of products in the linear model."""
+FEWEST_LINEAR_ITEMS = 3_000
+"""The linear model shrinks to so many products before a training is refused."""
 
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
 
 
-def needed_mb(*, events: int, products: int) -> int:
-    """Return the megabytes that a training takes at its greatest, beside the process itself."""
-    return FIXED_MB + (events * BYTES_PER_EVENT + _bytes_of(products, events)) // MB
+def needed_mb(*, events: int, products: int, linear_items: int = MAX_ITEMS) -> int:
+    """Return the megabytes that a training takes at its greatest, beside the process itself.
+
+    ``linear_items`` is the most that the linear model may take of the products.
+    """
+    return FIXED_MB + (events * BYTES_PER_EVENT + _bytes_of(products, events, linear_items)) // MB
 
 
-def _bytes_of(products: int, events: int) -> int:
-    """Return the bytes that products need, of which no more than the events can be active."""
-    linear = min(products, events, FitOptions().linear_items)
-    return products * BYTES_PER_PRODUCT + linear**2 * BYTES_PER_PAIR
+def _bytes_of(products: int, events: int, linear_items: int) -> int:
+    """Return the bytes that products need, of which only so many can be active."""
+    linear = min(products, linear_items, max(min(events, RARE_ITEMS), events // LEAST_GROUPS))
+    related = min(products * MOST_RELATED_BYTES, events * RELATED_BYTES_PER_EVENT)
+    return products * BYTES_PER_PRODUCT + related + linear**2 * BYTES_PER_PAIR
 
 
 def available_mb() -> int | None:
@@ -51,15 +61,20 @@ def available_mb() -> int | None:
     return min(found) // MB if found else None
 
 
-def require_memory(market: Market, *, events: int, products: int, days: float) -> int:
-    """Return the megabytes that a training will need for events that span so many days.
+def affordable_linear_items(market: Market, *, events: int, products: int, days: float) -> int:
+    """Return how many products the linear model may take in a training of so many events.
 
-    Raises TrainingMemoryError, with both figures and what to do, where there is less.
+    ``days`` is what the events span. Raises TrainingMemoryError, with what is needed, what there
+    is and what to do, where a training does not fit with even FEWEST_LINEAR_ITEMS of them.
     """
-    needed, available = needed_mb(events=events, products=products), available_mb()
-    if available is None or needed <= available:
-        return needed
-    fitting = (available - FIXED_MB) * MB - _bytes_of(products, events)
+    needed = needed_mb(events=events, products=products, linear_items=FEWEST_LINEAR_ITEMS)
+    available = available_mb()
+    if available is None:
+        return MAX_ITEMS
+    if needed <= available:
+        others = needed_mb(events=events, products=products, linear_items=0)
+        return min(isqrt((available - others) * MB // BYTES_PER_PAIR), MAX_ITEMS)
+    fitting = (available - FIXED_MB) * MB - _bytes_of(products, events, FEWEST_LINEAR_ITEMS)
     longest = int(days * fitting / (events * BYTES_PER_EVENT)) if events else 0
     advice = (
         f"Set TRAINING_WINDOW_DAYS to {longest} or less (now {settings.TRAINING_WINDOW_DAYS}; the "

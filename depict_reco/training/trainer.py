@@ -21,8 +21,8 @@ from depict_reco.engine.model import FitOptions, ShopModel, Weights
 from depict_reco.engine.popularity import Popularity
 from depict_reco.exceptions import TrainingError, TrainingRunningError
 from depict_reco.tenants.models import Market
-from depict_reco.training.dataset import Dataset, open_window, read_dataset, read_items
-from depict_reco.training.memory import require_memory
+from depict_reco.training.dataset import Dataset, Window, open_window, read_dataset, read_items
+from depict_reco.training.memory import affordable_linear_items
 from depict_reco.training.models import TrainingRun
 from depict_reco.training.pace import Pace, Phase, Progress, expectation, last_run
 
@@ -142,14 +142,18 @@ def train(
     anything is read, when there is too little memory for it.
     """
     pace = pace or Pace()
-    dataset = _read(market, pace)
+    window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
+    options = _affordable_options(market, window)
+    dataset = _read(market, window, pace)
     pace.enter(Phase.CONTENT)
     split = split_by_time(dataset.interactions)
     # what came after the split must not be known to what is measured on it
     liked = Popularity.fit(split.train if split else dataset.interactions).liked
     content = ContentModel.fit(dataset.items.texts, liked=liked)
     dataset.items.texts.clear()  # they are large, and of no more use
-    tuned = _tune_and_measure(dataset.items.ids, split, content, pace, examine)
+    tuned = _Tuned(options=options)
+    if split is not None:
+        tuned = _tune_and_measure(dataset.items.ids, split, content, options, pace, examine)
     del split  # nearly as large as all that was read
     pace.enter(Phase.FITTING)
     model = ShopModel.fit(
@@ -173,16 +177,23 @@ def train(
     )
 
 
-def _read(market: Market, pace: Pace) -> Dataset:
-    """Read what there is to learn from, unless there is nothing or too much of it."""
+def _affordable_options(market: Market, window: Window) -> FitOptions:
+    """Return what to fit with where memory allows no more, unless it does not allow a training."""
     products = market.products.count()
     if not products:
         raise TrainingError(
             f"{market} has no products. Import its product feed first: "
             f"reco_import_feed {market.tenant.slug} {market.slug} SOURCE"
         )
-    window = open_window(market, days=settings.TRAINING_WINDOW_DAYS)
-    require_memory(market, events=window.count, products=products, days=window.days())
+    linear_items = affordable_linear_items(
+        market, events=window.count, products=products, days=window.days()
+    )
+    return FitOptions(linear_items=linear_items)
+
+
+def _read(market: Market, window: Window, pace: Pace) -> Dataset:
+    """Read what there is to learn from."""
+    products = market.products.count()
     pace.expected = expectation(events=window.count, products=products, last=last_run(market))
     pace.enter(Phase.READING_PRODUCTS)
     items = read_items(market)
@@ -207,13 +218,16 @@ class _Tuned:
 
 
 def _tune_and_measure(
-    item_ids: list[str], split: Split | None, content: ContentModel, pace: Pace, examine: Examine
+    item_ids: list[str],
+    split: Split,
+    content: ContentModel,
+    options: FitOptions,
+    pace: Pace,
+    examine: Examine,
 ) -> _Tuned:
     """Learn from the newest sessions and baskets what to train with, and how good that is."""
-    if split is None:
-        return _Tuned()
     pace.enter(Phase.OPTIONS)
-    options = tuned_options(FitOptions(), split)
+    options = tuned_options(options, split)
     pace.enter(Phase.TRIAL)
     trial = ShopModel.fit(
         split.train,
