@@ -8,6 +8,8 @@ run a feed now                         ``depict_reco.change_feed`` and ``change_
 revoke a key                           ``depict_reco.change_apikey``
 train a model                          ``depict_reco.train_model``
 publish an artifact or roll back       ``depict_reco.publish_artifact``
+erase a shopper's data                 ``depict_reco.erase_shopper``
+export a shopper's data                ``depict_reco.export_shopper``
 =====================================  =================================================
 """
 
@@ -18,7 +20,10 @@ from depict_reco.admin import (  # noqa: F401  importing registers the pages
     events,
     feeds,
     keys,
+    privacy,
+    results,
     serving,
     tenants,
+    tracking,
     training,
 )

@@ -20,7 +20,6 @@ from depict_reco.admin.fields import JsonField
 from depict_reco.admin.filters import MarketFilter, MarketTenantFilter, ParameterFilter
 from depict_reco.admin.readonly import ReadOnlyAdmin
 from depict_reco.admin.tables import moment, rows_table, text_of
-from depict_reco.feeds.download import without_password
 from depict_reco.models import Feed, FeedRun
 
 _RUNS_SHOWN = 10
@@ -104,7 +103,7 @@ class FeedAdmin(BaseAdmin):
     @admin.display(description=_("source"))
     def source_shown(self, feed: Feed) -> str:
         """The address without its password, and not too long."""
-        source = without_password(feed.source)
+        source = feed.shown_source
         return source if len(source) <= 50 else f"{source[:47]}…"
 
     @admin.display(description=_("last run"))

@@ -7,17 +7,18 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from depict_reco.admin import links, training_start
-from depict_reco.admin.fields import ListField
+from depict_reco.admin.fields import JsonField, ListField
 from depict_reco.admin.filters import TenantFilter
 from depict_reco.admin.lookups import LookupAdmin
 from depict_reco.admin.paginators import COUNT_LIMIT, count_up_to
 from depict_reco.admin.tables import moment, rows_table
+from depict_reco.events.retention import days_complaint
 from depict_reco.models import (
     ApiKey,
     Event,
@@ -26,7 +27,9 @@ from depict_reco.models import (
     Market,
     Product,
     RecommendationType,
+    Results,
     Tenant,
+    TrackingStatus,
 )
 from depict_reco.serving.defaults import add_default_types
 
@@ -38,6 +41,20 @@ class TenantForm(forms.ModelForm):
         label=_("Origins"),
         help_text=_("One per line, such as https://shop.example."),
     )
+    retention_days = JsonField(
+        label=_("Days that events are kept"),
+        rows=3,
+        help_text=_(
+            "By type, such as {“page_view”: 400, “*”: 800}; “*” is all other types. "
+            "Empty: as the setting EVENT_RETENTION_DAYS says."
+        ),
+    )
+
+    def clean_retention_days(self) -> Any:
+        days = self.cleaned_data["retention_days"]
+        if days and (problem := days_complaint(days)):
+            raise forms.ValidationError(f"{problem[0].upper()}{problem[1:]}.")
+        return days or None
 
 
 class MarketForm(forms.ModelForm):
@@ -84,9 +101,12 @@ class TenantAdmin(LookupAdmin):
                 ),
             },
         )
+        reports = (_("Reports"), {"fields": ["attribution_window_days"]})
+        privacy = (_("Privacy"), {"fields": ["consent_required", "retention_days"]})
         if obj is None:
-            return [main, access]
-        return [main, access, (_("At a glance"), {"fields": ["pages", "overview"]})]
+            return [main, access, reports, privacy]
+        glance = (_("At a glance"), {"fields": ["pages", "overview"]})
+        return [main, access, reports, privacy, glance]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*super().get_readonly_fields(request, obj), "pages", "overview")
@@ -122,6 +142,7 @@ class TenantAdmin(LookupAdmin):
                     (RecommendationType, _("Types")),
                     (Product, _("Products")),
                     (Feed, _("Feeds")),
+                    (Results, _("Results")),
                 )
             ),
         )
@@ -160,7 +181,9 @@ def _overview_row(market: Market) -> list[Any]:
         links.link(links.list_url(Product, market=market.pk), _up_to(products)),
         _up_to(products.recommendable()),
         "-" if run is None else links.link(links.page_url(run), run.get_status_display()),
-        moment(event.time if event else None),
+        links.link(
+            links.list_url(TrackingStatus, market=market.pk), moment(event.time) if event else "-"
+        ),
         _("none yet")
         if current is None
         else links.link(links.page_url(current.artifact), current.artifact.version),
@@ -194,6 +217,22 @@ class MarketAdmin(LookupAdmin):
 
     def has_train_permission(self, request: HttpRequest) -> bool:
         return training_start.may_train(request)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        pages = [(TrackingStatus, _("Tracking status")), (Results, _("Results"))]
+        shown = [
+            (links.list_url(model, market=object_id), label)
+            for model, label in pages
+            if self.admin_site.get_model_admin(model).has_view_permission(request)
+        ]
+        context = {**(extra_context or {}), "detail_links": shown}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("served model"))
     def served(self, market: Market) -> Any:
