@@ -21,6 +21,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from depict_reco.api.throttling import check_guesses, note_refused_key
 from depict_reco.conf import settings
 from depict_reco.tenants.directory import KeyEntry, directory
 
@@ -36,8 +37,11 @@ class KeyAuthentication(BaseAuthentication):
         secret = self.secret(request)
         if not secret:
             return None
+        if not directory().has_seen_key(secret):
+            check_guesses(request._request)
         key = directory().key(secret)
         if key is None:
+            note_refused_key(request._request)
             raise AuthenticationFailed("The API key is unknown, expired or revoked.")
         if directory().tenant_by_pk(key.tenant_pk) is None:
             raise PermissionDenied("The shop of this API key is closed.")
@@ -56,7 +60,8 @@ class QueryKeyAuthentication(KeyAuthentication):
     """The contract's scheme ``APIKeyQuery``: query parameter ``api_key``."""
 
     def secret(self, request: Request) -> str | None:
-        if not request.META.get("QUERY_STRING"):  # most have none, and reading it costs
+        # most have none, and reading it costs; the request itself, as DRF's hands on each look
+        if not request._request.META.get("QUERY_STRING"):
             return None
         return request.query_params.get(KEY_PARAMETER)
 
@@ -65,7 +70,8 @@ class HeaderKeyAuthentication(KeyAuthentication):
     """The contract's scheme ``APIKeyHeader``: header ``X-API-KEY``."""
 
     def secret(self, request: Request) -> str | None:
-        return request.META.get("HTTP_X_API_KEY")
+        secret: str | None = request._request.META.get("HTTP_X_API_KEY")
+        return secret
 
 
 class CookieKeyAuthentication(KeyAuthentication):

@@ -17,6 +17,7 @@ from depict_reco.tenants.origins import normalize_origin
 
 ALLOWED_METHODS = "POST, GET, OPTIONS"
 ALLOWED_HEADERS = "content-type, x-api-key, x-debug, force-new-displays"
+EXPOSED_HEADERS = "Retry-After, X-Request-ID, X-Degraded"
 PREFLIGHT_SECONDS = 600
 
 
@@ -59,6 +60,7 @@ def allow_origin(
     if origin and _is_allowed(origin, tenant):
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 
 
 def _is_allowed(origin: str, tenant: TenantEntry | None) -> bool:

@@ -9,13 +9,12 @@ from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 
-from depict_reco.tenants.outages import outages
+from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ def _as_api_exception(error: Exception) -> exceptions.APIException | None:
         return exceptions.PermissionDenied()
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
         return exceptions.ParseError("The request cannot be read.")
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, CONNECTION_FAILURES):
         known = outages().database.lasts  # a trace with each request would fill the log
         logger.error("The database does not answer.", exc_info=None if known else error)
         return DatabaseAwayError()

@@ -40,6 +40,11 @@ class StrictStringField(serializers.CharField):
         kwargs.setdefault("allow_blank", not kwargs.get("min_length"))
         super().__init__(trim_whitespace=False, **kwargs)
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether every string will do, so that nobody need ask."""
+        return not self.min_length
+
     def run_validation(self, data: Any = empty) -> str | None:
         if isinstance(data, str):
             if self.min_length and len(data) < self.min_length:
@@ -74,6 +79,41 @@ class StrictIntegerField(serializers.IntegerField):
         return int(data)
 
 
+class StrictStringOrNumberField(StrictStringField):
+    """A JSON string or number, taken as it is; ``true`` is neither."""
+
+    default_error_messages = {
+        "string_type": "Input should be a valid string or number",
+        "greater_than_equal": "Input should be greater than or equal to {least}",
+    }
+
+    def __init__(self, *, least: float | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+        """Of numbers; texts are not looked into."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if isinstance(data, int | float) and not isinstance(data, bool):
+            if self.least is not None and data < self.least:
+                self.fail("greater_than_equal", least=self.least)
+            return data
+        return super().run_validation(data)
+
+
+class StrictChoiceField(serializers.ChoiceField):
+    """One of a few JSON strings."""
+
+    default_error_messages = {"enum": "Input should be {expected}"}
+
+    def run_validation(self, data: Any = empty) -> str | None:
+        if data is None and self.allow_null:
+            return None
+        if not isinstance(data, str) or data not in self.choices:
+            *others, last = (repr(str(choice)) for choice in self.choices)
+            self.fail("enum", expected=f"{', '.join(others)} or {last}" if others else last)
+        return data
+
+
 class StrictListField(serializers.ListField):
     """A JSON array whose items the child field accepts."""
 
@@ -92,6 +132,8 @@ class StrictListField(serializers.ListField):
             self.fail("too_short", least=_count(self.min_length, "item"), actual=len(data))
         if self.max_length is not None and len(data) > self.max_length:
             self.fail("too_long", most=_count(self.max_length, "item"), actual=len(data))
+        if _takes_any(self.child) and all(type(value) is str for value in data):
+            return data
         values = _validate_each(self.child, enumerate(data))
         return list(values.values())
 
@@ -117,10 +159,17 @@ class StrictSerializer(serializers.Serializer[Any]):
     """
 
     refuses_unknown_fields = True
+    ignores: frozenset[str] = frozenset()
+    """Fields that may be there, whatever they hold, and that nobody reads."""
 
     @cached_property
     def _strict_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return dict(self.fields)
+
+    @cached_property
+    def _any_string(self) -> frozenset[str]:
+        """The fields that take every string as it is."""
+        return frozenset(name for name, field in self._strict_fields.items() if _takes_any(field))
 
     def run_validation(self, data: Any = empty) -> dict[str, Any]:
         if not isinstance(data, dict):
@@ -130,6 +179,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         errors: dict[str, Any] = {}
         for name, field in fields.items():
             if name in data:
+                if type(data[name]) is str and name in self._any_string:
+                    values[name] = data[name]  # most of them, and a call costs more than a look
+                    continue
                 try:
                     values[name] = field.run_validation(data[name])
                 except ValidationError as error:
@@ -139,13 +191,17 @@ class StrictSerializer(serializers.Serializer[Any]):
             elif field.default is not empty:
                 values[name] = field.get_default()
         if self.refuses_unknown_fields and not data.keys() <= fields.keys():
-            unknown = (name for name in data if name not in fields)
+            unknown = (name for name in data if name not in fields and name not in self.ignores)
             errors.update(
                 (name, _EXTRA) for name, _ in zip(unknown, range(MAX_ERRORS), strict=False)
             )
         if errors:
             raise ValidationError(errors)
         return values
+
+
+def _takes_any(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+    return type(field) is StrictStringField and field.takes_any
 
 
 def _validate_each(child: serializers.Field[Any, Any, Any, Any], items: Any) -> dict[Any, Any]:

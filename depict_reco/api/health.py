@@ -7,13 +7,14 @@ elsewhere). Everybody sees these words; tenants, markets and reasons are for ope
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import Error as DatabaseFailure
-from django.db.models import Max
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -21,10 +22,12 @@ from django.views.decorators.http import require_safe
 from depict_reco.api.observing import observed
 from depict_reco.api.operators import is_operator
 from depict_reco.conf import settings
-from depict_reco.models import FeedRun
+from depict_reco.models import Feed, FeedRun
 from depict_reco.serving.readiness import MarketState, market_states
 from depict_reco.tenants.directory import directory
-from depict_reco.tenants.outages import outages
+from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
+
+logger = logging.getLogger(__name__)
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
 _WORST_LAST = (OK, DEGRADED, FAILED)
@@ -39,14 +42,15 @@ class Check:
     message: str = ""
 
 
+@observed
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Answer that this process is alive."""
     return _answer({"status": OK}, status=200)
 
 
-@require_safe
 @observed
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer whether this process should be sent requests."""
     database = _database()
@@ -78,6 +82,8 @@ def _database() -> Check:
     if directory().database_is_away:
         age = f"{outages().database.seconds:.0f} s"
         return Check(status=DEGRADED, message=f"It has not answered for {age}.")
+    if directory().reading_fails:
+        return Check(status=DEGRADED, message="Tenants cannot be read from it; the log says why.")
     return Check(status=OK)
 
 
@@ -106,7 +112,12 @@ def _data(states: list[MarketState], feeds: dict[int, datetime], *, now: datetim
         stale += [state for state in states if state.model_is_older(age, now=now)]
     if hours := settings.READY_MAX_FEED_AGE_HOURS:
         oldest = now - timedelta(hours=hours)
-        stale += [state for state in states if feeds.get(state.market_pk, now) < oldest]
+        never = _never_fed(since=oldest)
+        stale += [
+            state
+            for state in states
+            if state.market_pk in never or feeds.get(state.market_pk, now) < oldest
+        ]
     if not stale:
         return Check(status=OK)
     names = dict.fromkeys(f"{state.tenant}/{state.market}" for state in stale)
@@ -115,12 +126,36 @@ def _data(states: list[MarketState], feeds: dict[int, datetime], *, now: datetim
 
 def _feeds() -> dict[int, datetime]:
     """Return when each market's last good feed run ended; a market without feeds is not in it."""
-    runs = FeedRun.objects.filter(status__in=_GOOD_RUNS, finished_at__isnull=False).order_by()
     try:
-        return dict(runs.values_list("market").annotate(Max("finished_at")))
-    except DatabaseFailure:
-        outages().database.begin()
+        return dict(_good_runs().values_list("market").annotate(Max("finished_at")))
+    except DatabaseFailure as error:
+        _note_failure(error)
         return {}
+
+
+def _never_fed(*, since: datetime) -> set[int]:
+    """Return the markets with a feed in use that never had a good run, and no first one since."""
+    if directory().database_is_away:
+        return set()
+    feeds = Feed.objects.filter(~Exists(_good_runs().filter(feed=OuterRef("pk"))), active=True)
+    tried_long_ago = Q(first_run=None) | Q(first_run__lt=since)
+    feeds = feeds.annotate(first_run=Min("runs__started_at")).filter(tried_long_ago).order_by()
+    try:
+        return set(feeds.values_list("market", flat=True))
+    except DatabaseFailure as error:
+        _note_failure(error)
+        return set()
+
+
+def _good_runs() -> QuerySet[FeedRun]:
+    return FeedRun.objects.filter(status__in=_GOOD_RUNS, finished_at__isnull=False).order_by()
+
+
+def _note_failure(error: DatabaseFailure) -> None:
+    if isinstance(error, CONNECTION_FAILURES):
+        outages().database.begin()
+    else:
+        logger.error("The feeds cannot be read.", exc_info=error)
 
 
 def _described(state: MarketState, feeds: dict[int, datetime], *, now: datetime) -> dict[str, Any]:

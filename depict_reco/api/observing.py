@@ -14,7 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.handlers.exception import response_for_exception
 from django.http import HttpRequest, HttpResponse
+from rest_framework.views import set_rollback
 
 from depict_reco.api.request_ids import HEADER, current_request_id, request_id_of
 from depict_reco.serving.requests import Answer, RecommendRequest
@@ -25,6 +27,8 @@ from depict_reco.tenants.outages import outages
 logger = logging.getLogger("depict_reco.requests")
 
 DEGRADED_HEADER = "X-Degraded"
+_LONGEST_NAME = 100
+"""Of a name in the log; those that exist are no longer, a caller may send any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +36,15 @@ class Exchange:
     """A request and what was answered, for those who count and log."""
 
     request: HttpRequest
-    response: HttpResponse | None
-    """None where the view failed with an exception that nobody foresaw."""
+    response: HttpResponse
+    """The project's own page of failures where the view failed in a way that nobody foresaw."""
     seconds: float
     degraded: tuple[str, ...]
     """What the answer had to do without: ``database``, ``cache``."""
 
     @property
     def status(self) -> int:
-        return 500 if self.response is None else self.response.status_code
+        return self.response.status_code
 
     @property
     def endpoint(self) -> str:
@@ -79,29 +83,37 @@ def observed(view: Callable[..., Any]) -> Callable[..., Any]:
         started = time.perf_counter()
         request_id = request_id_of(request)
         token = current_request_id.set(request_id)
-        response = None
+        failure = None
         try:
-            response = view(request, *args, **kwargs)
+            try:
+                response = view(request, *args, **kwargs)
+            except Exception as error:
+                failure = error
+                set_rollback()
+                # what Django would do further out, where the page could be given no id
+                response = response_for_exception(request, error)
             response.headers[HEADER] = request_id
             if away := outages().names:
                 response.headers[DEGRADED_HEADER] = ", ".join(away)
+            # receivers is empty as long as nobody has connected: nothing is made up for nobody
+            if request_answered.receivers or failure or logger.isEnabledFor(logging.INFO):
+                _tell(request, response, time.perf_counter() - started, failure)
             return response
         finally:
-            # receivers is empty as long as nobody has connected: nothing is made up for nobody
-            if request_answered.receivers or logger.isEnabledFor(logging.INFO):
-                _tell(request, response, time.perf_counter() - started)
             current_request_id.reset(token)
 
     return with_id
 
 
-def _tell(request: HttpRequest, response: HttpResponse | None, seconds: float) -> None:
+def _tell(
+    request: HttpRequest, response: HttpResponse, seconds: float, failure: Exception | None
+) -> None:
     exchange = Exchange(
         request=request, response=response, seconds=seconds, degraded=outages().names
     )
     request_answered.send_robust(sender=Exchange, exchange=exchange)
     if exchange.status >= 500:
-        logger.error(*_line(exchange), extra=_facts(exchange), exc_info=response is None)
+        logger.error(*_line(exchange), extra=_facts(exchange), exc_info=failure)
     else:
         logger.info(*_line(exchange), extra=_facts(exchange))
 
@@ -130,9 +142,10 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
     if exchange.degraded:
         facts["degraded"] = list(exchange.degraded)
     if (question := exchange.question) is not None:
-        facts |= {"tenant": question.tenant, "market": question.market, "type": question.type}
+        names = {"tenant": question.tenant, "market": question.market, "type": question.type}
+        facts |= {fact: name[:_LONGEST_NAME] for fact, name in names.items()}
     if (answer := exchange.answer) is not None:
-        facts |= {"displays": len(answer.product_ids), "sources": dict(Counter(answer.sources))}
+        facts |= {"displays": answer.displays, "sources": dict(Counter(answer.sources))}
         if answer.error is not None:
             facts["error"] = answer.error
     return facts

@@ -13,7 +13,8 @@ from depict_reco.tenants.directory import KeyEntry, directory
 
 def key_of(request: Request) -> KeyEntry | None:
     """Return the API key of a request, if it has one."""
-    return request.auth if isinstance(request.auth, KeyEntry) else None
+    auth = request.auth  # a property, which is not for nothing
+    return auth if isinstance(auth, KeyEntry) else None
 
 
 class HasKeyScope(BasePermission):

@@ -11,6 +11,7 @@ from depict_reco.api.fields import (
     StrictSerializer,
     StrictStringField,
 )
+from depict_reco.events.consent import CONSENT_PARAMETER, Consent, read_consent
 from depict_reco.serving.models import MAX_LIMIT
 from depict_reco.serving.requests import RecommendRequest
 
@@ -59,7 +60,8 @@ class GeneralRecommendRequestSerializer(StrictSerializer):
         child=StrictStringField(),
         required=False,
         allow_null=True,
-        help_text="Accepted and not used.",
+        help_text="`consent` is read: with `denied` no history is used, with `granted` it is. "
+        "Other keys are accepted and not used.",
     )
 
 
@@ -130,8 +132,10 @@ class MerchantQuerySerializer(StrictSerializer):
     merchant = _tenant()
 
 
-def recommend_request(values: dict[str, Any], *, variants: bool, debug: bool) -> RecommendRequest:
-    """Return the question that a valid body asks."""
+def recommend_request(
+    values: dict[str, Any], *, variants: bool, debug: bool, consent: Consent = Consent.UNKNOWN
+) -> RecommendRequest:
+    """Return the question that a valid body asks; ``consent`` is what its address says of it."""
     if "product_id" in values:
         product_ids = (values["product_id"],)
     else:
@@ -148,5 +152,12 @@ def recommend_request(values: dict[str, Any], *, variants: bool, debug: bool) ->
         session_id=values.get("session_id"),
         dsid=values.get("dsid"),
         variants=variants,
+        consent=_consent(values.get("metadata"), consent),
         debug=debug,
     )
+
+
+def _consent(metadata: dict[str, str] | None, said: Consent) -> Consent:
+    if not metadata:  # as nearly always
+        return said
+    return read_consent(metadata.get(CONSENT_PARAMETER), said.value)

@@ -6,17 +6,19 @@ import json
 from typing import Any, ClassVar, NoReturn
 
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from depict_reco.analytics.served import note_served
 from depict_reco.api import cors
 from depict_reco.api.authentication import configured_authenticators
 from depict_reco.api.errors import InvalidRequestError, error_response
-from depict_reco.api.fields import StrictSerializer
+from depict_reco.api.fields import StrictListField, StrictSerializer
 from depict_reco.api.observing import AnswerResponse, observed
 from depict_reco.api.parsers import JSONBodyParser, body_stream
 from depict_reco.api.permissions import MayAskStorefront
@@ -32,10 +34,15 @@ from depict_reco.api.serializers import (
     recommend_request,
 )
 from depict_reco.api.throttling import configured_throttles
+from depict_reco.events.consent import CONSENT_PARAMETER, Consent, read_consent
 from depict_reco.serving.recommend import displays_of, recommend
 from depict_reco.serving.types import type_book
 from depict_reco.tenants.directory import TenantEntry, directory
 from depict_reco.tenants.models import ApiKey
+
+_PARSERS = (JSONBodyParser(),)
+_NEGOTIATOR = DefaultContentNegotiation()
+"""Asked for nothing: there is one form of answers."""
 
 
 class StorefrontView(APIView):
@@ -46,7 +53,7 @@ class StorefrontView(APIView):
     """
 
     key_scope: ClassVar[str] = ApiKey.Scope.RECOMMEND
-    serializer: ClassVar[StrictSerializer]
+    serializer: ClassVar[StrictSerializer | StrictListField]
     """What a request must look like; one instance for all of them."""
 
     permission_classes = (MayAskStorefront,)
@@ -60,6 +67,26 @@ class StorefrontView(APIView):
     def as_view(cls, **initkwargs: Any) -> Any:
         # a project with ATOMIC_REQUESTS would open a transaction for nothing
         return transaction.non_atomic_requests(observed(super().as_view(**initkwargs)))
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer as any APIView does, less what only answers of several forms need."""
+        self.args, self.kwargs = args, kwargs
+        self.request = asked = self.initialize_request(request, *args, **kwargs)
+        try:
+            self.initial(asked, *args, **kwargs)
+            handler = getattr(self, (request.method or "").lower())
+            response = handler(asked, *args, **kwargs)
+        except Exception as error:  # as APIView; what nobody foresaw is raised again
+            response = self.handle_exception(error)
+        return self.finalize_response(asked, response, *args, **kwargs)
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        return Request(
+            request,
+            parsers=_PARSERS,
+            authenticators=self.get_authenticators(),
+            negotiator=_NEGOTIATOR,
+        )
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return configured_authenticators()
@@ -99,15 +126,15 @@ class StorefrontView(APIView):
     def raise_uncaught_exception(self, exc: Exception) -> NoReturn:
         raise exc
 
-    def read_body(self, request: Request) -> dict[str, Any]:
+    def read_body(self, request: Request) -> Any:
         """Return the valid body of a request."""
-        return self._validated(JSONBodyParser().parse(body_stream(request._request)), within="body")
+        return self._validated(_PARSERS[0].parse(body_stream(request._request)), within="body")
 
     def read_query(self, request: Request) -> dict[str, Any]:
         """Return the valid query parameters of a request."""
         return self._validated(dict(request.query_params.items()), within="query")
 
-    def _validated(self, data: Any, *, within: str) -> dict[str, Any]:
+    def _validated(self, data: Any, *, within: str) -> Any:
         try:
             return self.serializer.run_validation(data)
         except ValidationError as error:
@@ -130,9 +157,21 @@ class RecommendView(StorefrontView):
 
     def post(self, request: Request) -> HttpResponse:
         values = self.read_body(request)
-        question = recommend_request(values, variants=self.variants, debug=_wants_debug(request))
+        question = recommend_request(
+            values,
+            variants=self.variants,
+            debug=_wants_debug(request),
+            consent=consent_of(request),
+        )
         self.enter(request, question.tenant)
-        return AnswerResponse(question, recommend(question))
+        answer = recommend(question)
+        note_served(
+            market_pk=answer.market_pk,
+            type_pk=answer.type_pk,
+            type_name=question.type,
+            displays=answer.displays,
+        )
+        return AnswerResponse(question, answer)
 
 
 class RecommendForUserView(RecommendView):
@@ -223,3 +262,10 @@ def _json(body: bytes) -> HttpResponse:
 
 def _wants_debug(request: Request) -> bool:
     return request.META.get("HTTP_X_DEBUG", "").lower() == "true"
+
+
+def consent_of(request: Request) -> Consent:
+    """Return what the address of a request says of the shopper's consent."""
+    if not request.META.get("QUERY_STRING"):  # most have none, and reading it costs
+        return Consent.UNKNOWN
+    return read_consent(request.query_params.get(CONSENT_PARAMETER))

@@ -14,10 +14,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from depict_reco.artifacts import store
+from depict_reco.events.retention import days_complaint, days_of, shortcomings
 from depict_reco.exceptions import ArtifactError
 from depict_reco.models import (
     ApiKey,
     Artifact,
+    Erasure,
     Event,
     FeedRun,
     Market,
@@ -36,6 +38,7 @@ UNKNOWN_SHARE = 0.2
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 FEED_AGE = timedelta(days=1)
+STUCK = timedelta(hours=1)
 EXPIRY_NOTICE = timedelta(days=14)
 
 
@@ -127,6 +130,39 @@ def _tenant(tenant: Tenant) -> Iterator[Finding]:
             wrong=not present,  # a shop may do without some of them
         )
     yield from _keys(tenant)
+    yield from _privacy(tenant)
+
+
+def _privacy(tenant: Tenant) -> Iterator[Finding]:
+    """Erasures that were not finished, and events that go before they are read."""
+    now = timezone.now()
+    if (
+        count := Erasure.objects.filter(tenant=tenant, asked_at__lt=now - STUCK)
+        .unfinished()
+        .count()
+    ):
+        yield Finding(
+            code="erasure_unfinished",
+            subject=tenant.slug,
+            message=f"{count} erasures of shoppers were interrupted.",
+            remedy=f"manage.py reco_erase_shopper {tenant.slug} --resume",
+        )
+    if tenant.retention_days and (problem := days_complaint(tenant.retention_days)):
+        yield Finding(
+            code="retention_unclear",
+            subject=tenant.slug,
+            message=f"The tenant's days that events are kept cannot be read: {problem}.",
+            remedy="Change them on the tenant's page in the admin.",
+        )
+        return
+    for text in shortcomings(days_of(tenant), attribution_days=tenant.attribution_window_days):
+        yield Finding(
+            code="retention_short",
+            subject=tenant.slug,
+            message=f"Events go early: {text}.",
+            remedy="Keep these types longer (EVENT_RETENTION_DAYS, or the tenant's own days).",
+            wrong=False,
+        )
 
 
 def _keys(tenant: Tenant) -> Iterator[Finding]:

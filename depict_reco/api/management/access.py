@@ -12,7 +12,6 @@ from rest_framework.request import Request
 
 from depict_reco.api.authentication import configured_authenticators
 from depict_reco.api.permissions import key_of
-from depict_reco.models import ApiKey
 
 ACTS = {
     "list": "view",
@@ -39,20 +38,21 @@ def visible_to(request: Request, rows: QuerySet[Any], tenant_path: str) -> Query
 
 
 class ManagementAccess(BasePermission):
-    """A key needs the scope ``catalog``, staff need the Django permission of the act.
+    """A key needs the scope ``view.key_scope``, staff need the Django permission of the act.
 
     ``view.staff_actions`` are closed to keys, ``view.act_permissions`` names the permissions of
     actions that are none of the usual ones.
     """
 
-    message = _("This needs an API key with the scope “catalog”, or staff with the permission.")
-
     def has_permission(self, request: Request, view: Any) -> bool:
+        self.message = _(
+            "This needs an API key with the scope “%(scope)s”, or staff with the permission."
+        ) % {"scope": view.key_scope}
         if view.action is None or str(request.method).lower() not in view.http_method_names:
             return True  # there is no such method here: the answer is 405 for everybody
         key = key_of(request)
         if key is not None:
-            return ApiKey.Scope.CATALOG in key.scopes and view.action not in view.staff_actions
+            return view.key_scope in key.scopes and view.action not in view.staff_actions
         user = request.user
         return bool(
             user is not None

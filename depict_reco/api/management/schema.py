@@ -9,6 +9,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse, OpenApiTypes
 from rest_framework import serializers
 
+JSON = "application/json"
+
 
 class ErrorSerializer(serializers.Serializer):
     """Why a request was refused."""
@@ -24,6 +26,10 @@ class Bodies:
     answer: type[serializers.BaseSerializer] | None = None
     """None: the view's serializer."""
     status: int = 200
+    single: bool = False
+    """Whether a list is answered in one object of its own, not in pages."""
+    media_types: tuple[str, ...] = (JSON,)
+    """All but JSON are answered as text."""
 
 
 _REFUSALS = {
@@ -76,13 +82,23 @@ class ManagementSchema(AutoSchema):
         bodies = self.view.bodies.get(self.view.action)
         if bodies is None:
             return super().get_response_serializers()
-        return {bodies.status: bodies.answer or self.view.serializer_class}
+        answer = bodies.answer or self.view.serializer_class
+        return {
+            (bodies.status, kind): answer if kind == JSON else OpenApiTypes.STR
+            for kind in bodies.media_types
+        }
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        bodies = self.view.bodies.get(self.view.action)
+        if bodies is not None and bodies.single:
+            return False
+        return bool(super()._is_list_view(serializer))
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._refusals():
             bodies[str(status)] = self._get_response_for_code(
-                _REFUSALS[status], str(status), media_types=["application/json"]
+                _REFUSALS[status], str(status), media_types=[JSON]
             )
         return bodies
 

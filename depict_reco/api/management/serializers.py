@@ -16,6 +16,7 @@ from rest_framework.settings import api_settings
 
 from depict_reco.api.management.access import visible_to
 from depict_reco.catalog.records import nested_problem
+from depict_reco.events.retention import days_complaint
 from depict_reco.models import (
     Artifact,
     Category,
@@ -150,11 +151,26 @@ class TenantSerializer(CheckedSerializer):
         max_length=1000,
         help_text="Origins of the shop's pages, such as https://shop.example.",
     )
+    retention_days = serializers.DictField(
+        child=serializers.IntegerField(min_value=1, max_value=36_500),
+        required=False,
+        allow_null=True,
+        help_text="Days that events are kept, by type; `*` is all types that are not named. "
+        "Empty: as the installation's settings say.",
+    )
 
     class Meta:
         model = Tenant
-        fields = ["id", "slug", "name", "active", "storefront_access", "origins", "created_at"]
+        fields = [
+            "id", "slug", "name", "active", "storefront_access", "origins",
+            "attribution_window_days", "consent_required", "retention_days", "created_at",
+        ]  # fmt: skip
         read_only_fields = ["created_at"]
+
+    def validate_retention_days(self, value: dict[str, int] | None) -> dict[str, int] | None:
+        if value and (problem := days_complaint(value)):
+            raise serializers.ValidationError(f"{problem[0].upper()}{problem[1:]}.")
+        return value
 
 
 class MarketSerializer(CheckedSerializer):
@@ -256,7 +272,8 @@ class FeedSerializer(OfMarketSerializer):
 
     source = serializers.CharField(  # type: ignore[assignment]  # Field.source is another thing
         max_length=2000,
-        help_text="An http(s) address. Feeds from files of the server are set up in the admin.",
+        help_text="An http(s) address. Feeds from files of the server are set up in the admin. "
+        "Passwords and tokens in it are shown as `***`; sent back so, they stay as they are.",
     )
     mapping = serializers.DictField(
         child=serializers.CharField(max_length=255),
@@ -270,8 +287,10 @@ class FeedSerializer(OfMarketSerializer):
 
     def validate_source(self, source: str) -> str:
         # A key must not read files of this machine. One that an admin set up may stay.
-        if self.instance is not None and source == self.instance.source:
-            return source
+        if self.instance is not None:
+            stored: str = self.instance.source
+            if source in (stored, self.instance.shown_source):
+                return stored
         try:
             parts = urlsplit(source)
         except ValueError:
@@ -279,6 +298,10 @@ class FeedSerializer(OfMarketSerializer):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise serializers.ValidationError(_("Use an http(s) address."))
         return source
+
+    def to_representation(self, instance: Feed) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return shown | {"source": instance.shown_source}
 
 
 class FeedRunSerializer(serializers.ModelSerializer):

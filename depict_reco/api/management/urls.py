@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
-from depict_reco.api.management import views
+from depict_reco.api.management import shoppers, views
+from depict_reco.api.management.reports import ReportView
 
 router = SimpleRouter(trailing_slash=False)
 for _name, _view in (
@@ -17,6 +18,9 @@ for _name, _view in (
     ("feed-runs", views.FeedRunView),
     ("training-runs", views.TrainingRunView),
     ("artifacts", views.ArtifactView),
+    ("erasures", shoppers.ErasureView),
+    ("reports", ReportView),
+    ("shoppers", shoppers.ShopperView),
 ):
     router.register(f"management/v1/{_name}", _view, basename=_name)
 

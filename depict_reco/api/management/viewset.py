@@ -21,7 +21,7 @@ from depict_reco.api.management.schema import Bodies, ManagementSchema
 from depict_reco.api.management.serializers import find_market
 from depict_reco.api.management.wire import AlwaysJSON, BoundedJSONParser, Conflict
 from depict_reco.api.observing import observed
-from depict_reco.models import Market
+from depict_reco.models import ApiKey, Market
 
 
 class ManagementViewSet(GenericViewSet):
@@ -39,6 +39,8 @@ class ManagementViewSet(GenericViewSet):
     lookup_value_regex = "[^/]+"
     schema = ManagementSchema()
 
+    key_scope = ApiKey.Scope.CATALOG
+    """What a key must be for."""
     tenant_path = "market__tenant_id"
     """Look-up from a row to the primary key of its tenant."""
     staff_actions: frozenset[str] = frozenset()

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from depict_reco.events.consent import Consent
 from depict_reco.events.models import EventType
 from depict_reco.events.names import FIELDS
 from depict_reco.events.readers import FORMATS
@@ -91,6 +92,13 @@ class Command(BaseCommand):
             metavar="PATTERN",
             help="How times are written, such as %%d/%%m/%%Y %%H:%%M; default: ISO 8601 or epoch.",
         )
+        parser.add_argument(
+            "--consent",
+            default=Consent.UNKNOWN.value,
+            choices=[consent.value for consent in Consent],
+            help="What the shoppers of the file said about being remembered. Without it, a tenant "
+            "that requires consent gets the events without session and user ids.",
+        )
         parser.add_argument("--dry-run", action="store_true", help="Store nothing; only look.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
@@ -103,6 +111,7 @@ class Command(BaseCommand):
             event_type=options["type"],
             zone=options["time_zone"],
             time_format=options["time_format"],
+            consent=Consent(options["consent"]),
         )
         failure = ""
         quiet = options["verbosity"] == 0 or not sys.stderr.isatty()
@@ -152,9 +161,15 @@ def summary(result: EventImportResult) -> str:
         ("of ignored types", result.ignored),
         ("without a product", result.without_product),
         ("rejected", result.rejected),
+        ("of erased shoppers", result.erased),
     )
     others = "".join(f", {count:,} {name}" for name, count in counts if count)
-    inside = (("returns", result.returns), ("of unknown products", result.unknown_products))
+    inside = (
+        ("returns", result.returns),
+        ("of unknown products", result.unknown_products),
+        ("without the shopper's ids, for want of consent", result.anonymous),
+        ("with a time that was put right", result.clamped),
+    )
     notes = " and ".join(f"{count:,} {name}" for name, count in inside if count)
     stored = "would be stored" if result.dry_run else "stored"
     return f"{result.rows:,} rows: {result.stored:,} events {stored}{others}." + (

@@ -19,25 +19,13 @@ from tqdm import tqdm
 
 from depict_reco.api.errors import InvalidRequestError
 from depict_reco.api.parsers import JSONBodyParser
-from depict_reco.api.serializers import (
-    CategoryRecommendRequestSerializer,
-    GeneralRecommendRequestSerializer,
-    RecommendForManyRequestSerializer,
-    RecommendRequestSerializer,
-    recommend_request,
-)
+from depict_reco.api.serializers import recommend_request
+from depict_reco.management.bodies import serializer_of
 from depict_reco.management.shops import find_market
 from depict_reco.serving.encoding import to_json
 from depict_reco.serving.explain import Explained, explained
 from depict_reco.serving.recommend import recommend
 
-# the endpoint that a body belongs to is told by the first of these keys that it has
-_SERIALIZERS = {
-    "category_id": CategoryRecommendRequestSerializer(),
-    "product_id": RecommendRequestSerializer(),
-    "product_ids": RecommendForManyRequestSerializer(),
-}
-_GENERAL = GeneralRecommendRequestSerializer()
 _PARSER = JSONBodyParser()
 
 
@@ -124,7 +112,7 @@ def _answer(
         body = _PARSER.parse(BytesIO(line))
         if isinstance(body, dict):
             body = {name: value for name, value in defaults.items() if value is not None} | body
-        values = _serializer(body).run_validation(body)
+        values = serializer_of(body).run_validation(body)
     except ValidationError as error:
         return _refusal(InvalidRequestError.from_validation(error).entries, counts)
     except InvalidRequestError as error:
@@ -137,7 +125,7 @@ def _answer(
     found = explained(request) if explain else None
     answer = found.answer if found else recommend(request)
     counts["answered"] += 1
-    counts["empty"] += not answer.product_ids
+    counts["empty"] += not answer.displays
     return _with_explanations(found) if found else answer.body
 
 
@@ -153,11 +141,3 @@ def _with_explanations(found: Explained) -> bytes:
 def _refusal(detail: Any, counts: dict[str, int]) -> bytes:
     counts["rejected"] += 1
     return to_json({"detail": detail})
-
-
-def _serializer(body: Any) -> GeneralRecommendRequestSerializer:
-    if isinstance(body, dict):
-        for name, serializer in _SERIALIZERS.items():
-            if name in body:
-                return serializer
-    return _GENERAL
