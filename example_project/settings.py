@@ -6,6 +6,7 @@
 ``SECRET_KEY``     needed once DEBUG is off
 ``DEBUG``          ``0`` turns it off
 ``VAR_DIR``        folder of everything that the example writes; default: ``example_project/var``
+``SOCKET_PORT``    where Depict's client finds the WebSocket for events; default: 8010
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent / "var")
 """Everything that the example writes: database, models, the demo's key."""
 
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+CLIENT_DIR = VAR_DIR / "depict"
+"""Depict's client, where it has been built."""
+
+CLIENT_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = os.environ.get("DEBUG", "1").lower() not in {"0", "false", "no", "off", ""}
 SECRET_KEY = os.environ.get("SECRET_KEY") or (
@@ -103,8 +107,10 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [("depict", CLIENT_DIR)]
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-DEPICT_RECO = {"ARTIFACT_DIR": str(VAR_DIR / "artifacts")}
+SOCKET_PORT = int(os.environ.get("SOCKET_PORT") or 8010)
+DEPICT_RECO = {"ARTIFACT_DIR": str(VAR_DIR / "artifacts"), "DEFAULT_TENANT": "demo"}

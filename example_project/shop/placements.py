@@ -1,4 +1,4 @@
-"""A placement on a page: the question to the API, its answer, and how to ask the same by hand."""
+"""What stands behind a row of recommendations: the question, the answer, how to ask by hand."""
 
 from __future__ import annotations
 
@@ -7,71 +7,52 @@ import shlex
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 
-from depict_reco.models import Market
-from depict_reco.serving.recommend import recommend
+from depict_reco.serving.pages import Recommendations
 from depict_reco.serving.requests import RecommendRequest
 from example_project.shop.state import DemoState
 
-SHOWN = 6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """A product as a tile on a page."""
+class Exchange:
+    """A question to the API and its answer, as they go over the wire."""
 
-    title: str
-    url: str
-    image_url: str
-    price: str
-    old_price: str = ""
-    in_stock: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """A row of recommendations with everything behind it."""
-
-    title: str
     address: str
     request: str
     response: str
     curl: str
-    error: str
-    cards: list[Card]
 
 
-def ask(
-    request: HttpRequest, *, market: Market, title: str, endpoint: str, **question: Any
-) -> Placement:
-    """Ask the API, in this process, as a POST to ``/v2/recommend/products/<endpoint>`` does."""
-    body = {"tenant": market.tenant.slug, "market": market.slug, **question, "limit": SHOWN}
-    product_ids = question.get("product_ids") or [question.get("product_id")]
-    answer = recommend(
-        RecommendRequest(
-            tenant=body["tenant"],
-            market=body["market"],
-            type=body["type"],
-            product_ids=tuple(one for one in product_ids if one),
-            category_id=question.get("category_id"),
-            limit=SHOWN,
-        )
-    )
-    response = json.loads(answer.body)
+def exchange_of(found: Recommendations, *, request: HttpRequest) -> Exchange | None:
+    """Return the exchange that gives the recommendations of a page; None if nothing was asked."""
+    question, answer = found.question, found.answer
+    if question is None or answer is None:
+        return None
+    body = {"tenant": question.tenant, "market": question.market, "type": question.type}
+    endpoint, about = _about(question)
+    body |= about
+    body |= {name: value for name in ("limit", "session_id") if (value := getattr(question, name))}
     address = f"/v2/recommend/products/{endpoint}"
-    return Placement(
-        title=title,
+    return Exchange(
         address=address,
         request=_pretty(body),
-        response=_pretty(response),
+        response=_pretty(json.loads(answer.body)),
         curl=curl(request.build_absolute_uri(address), body=body, key=_key()),
-        error=response.get("error") or "",
-        cards=[_card(display) for display in response["displays"]],
     )
+
+
+def _about(question: RecommendRequest) -> tuple[str, dict[str, Any]]:
+    """Return the endpoint for what a question is about, and how its body says that."""
+    if question.category_id:
+        return "category", {"category_id": question.category_id}
+    if len(question.product_ids) == 1:
+        return "product", {"product_id": question.product_ids[0]}
+    if question.product_ids:
+        return "products", {"product_ids": list(question.product_ids)}
+    return "general", {}
 
 
 def curl(url: str, *, body: dict[str, Any] | None = None, key: str) -> str:
@@ -87,23 +68,6 @@ def price(amount: Decimal | float | None, currency: str) -> str:
     if amount is None:
         return ""
     return f"£{amount:.2f}" if currency == "GBP" else f"{amount:.2f} {currency}"
-
-
-def _card(display: dict[str, Any]) -> Card:
-    now, before = display["sale_price"], display["original_price"]
-    currency = display.get("currency") or ""
-    return Card(
-        title=display["title"],
-        url=_here(display["page_url"]),
-        image_url=_here(display["image_url"]),
-        price=price(now, currency),
-        old_price=price(before, currency) if now != before else "",
-    )
-
-
-def _here(url: str) -> str:
-    """Return an address of the shop without its host, so that it works behind any."""
-    return urlsplit(url)._replace(scheme="", netloc="").geturl()
 
 
 def _key() -> str:

@@ -1,7 +1,13 @@
-"""The shop's pages: the catalogue, a product, the basket, each with what the API recommends."""
+"""The shop's pages: the catalogue, a product, the basket, an order.
+
+What they recommend is asked for in the templates: by the tag ``{% recommendations %}``, or by a
+``<section data-recommendations>`` that the script of depict_reco fills in the browser. Below
+``depict/`` the same pages have other rows: those that Depict's own client fills.
+"""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,12 +20,29 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from depict_reco.models import Category, Market, Product
-from example_project.shop.placements import Card, Placement, ask, price
+from example_project.shop import depict
 from example_project.shop.state import TENANT
 from example_project.shop.tiles import tile as draw_tile
 from example_project.shop.visit import Visit
 
 PER_PAGE = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A product of the catalogue, with the fields that a recommended one has on a card."""
+
+    product_id: str
+    title: str
+    page_path: str
+    price: Decimal | None
+    original_price: Decimal | None
+    currency: str
+    in_stock: bool
+
+    @property
+    def discounted(self) -> bool:
+        return self.price != self.original_price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +64,13 @@ def home(request: HttpRequest) -> HttpResponse:
     market = Market.objects.active().filter(tenant__slug=TENANT).order_by("pk").first()
     if market is None:
         return render(request, "shop/empty.html", status=503)
-    return redirect("shop:catalogue", market=market.slug)
+    return _go(request, "catalogue", market)
 
 
 @require_safe
 def catalogue(request: HttpRequest, market: str) -> HttpResponse:
-    """Show a market's products, by category and search, under a row for this visitor."""
+    """Show a market's products, by category and search, under rows for this visitor."""
     shop = _market(market)
-    visit = Visit(request.session, market=shop.slug)
     products = Product.objects.recommendable().filter(market=shop)
     categories = (
         Category.objects.filter(market=shop)
@@ -70,14 +92,14 @@ def catalogue(request: HttpRequest, market: str) -> HttpResponse:
     page = Paginator(products.order_by("title", "pk"), PER_PAGE).get_page(request.GET.get("page"))
     return _page(
         request,
-        "shop/catalogue.html",
+        "catalogue.html",
         shop,
         categories=categories,
         chosen=chosen,
         query=query,
         page=page,
-        cards=[_card(shop, product) for product in page],
-        placements=[] if query or page.number > 1 else [_welcome(request, shop, visit, chosen)],
+        cards=[_card(request, shop, product) for product in page],
+        recommends=not query and page.number == 1,
     )
 
 
@@ -86,21 +108,13 @@ def product(request: HttpRequest, market: str, product_id: str) -> HttpResponse:
     """Show one product, what is like it, and what goes with it."""
     shop = _market(market)
     shown = get_object_or_404(Product, market=shop, product_id=product_id, active=True)
-    placements = [
-        ask(
-            request, market=shop, title=title, endpoint="product", type=type_, product_id=product_id
-        )
-        for type_, title in (("similar", "Similar to this"), ("cross_sell", "Goes well with it"))
-    ]
-    Visit(request.session, market=shop.slug).view(product_id)
     return _page(
         request,
-        "shop/product.html",
+        "product.html",
         shop,
         product=shown,
-        card=_card(shop, shown),
+        card=_card(request, shop, shown),
         category=shown.categories.first(),
-        placements=placements,
     )
 
 
@@ -108,32 +122,14 @@ def product(request: HttpRequest, market: str, product_id: str) -> HttpResponse:
 def basket(request: HttpRequest, market: str) -> HttpResponse:
     """Show the basket, and what else goes with all of it."""
     shop = _market(market)
-    quantities = Visit(request.session, market=shop.slug).basket
-    products = {
-        product.product_id: product
-        for product in Product.objects.filter(market=shop).with_ids(quantities)
-    }
-    lines = [
-        BasketLine(product=products[one], card=_card(shop, products[one]), quantity=quantity)
-        for one, quantity in quantities.items()
-        if one in products
-    ]
-    total = sum((line.cost for line in lines), Decimal(0))
-    placement = ask(
-        request,
-        market=shop,
-        title="Often bought with these",
-        endpoint="products",
-        type="checkout",
-        product_ids=list(quantities),
-    )
+    lines = _lines(request, shop, Visit(request.session, market=shop.slug))
     return _page(
         request,
-        "shop/basket.html",
+        "basket.html",
         shop,
         lines=lines,
-        total=price(total, shop.currency),
-        placements=[placement],
+        products=[line.product for line in lines],
+        total=sum((line.cost for line in lines), Decimal(0)),
     )
 
 
@@ -148,7 +144,48 @@ def change_basket(request: HttpRequest, market: str) -> HttpResponse:
     else:
         get_object_or_404(Product, market=shop, product_id=product_id, active=True)
         visit.put(product_id)
-    return redirect("shop:basket", market=shop.slug)
+    return _go(request, "basket", shop)
+
+
+@require_POST
+def order(request: HttpRequest, market: str) -> HttpResponse:
+    """Make an order of the basket."""
+    shop = _market(market)
+    visit = Visit(request.session, market=shop.slug)
+    lines = _lines(request, shop, visit)
+    if not lines:
+        return _go(request, "basket", shop)
+    visit.place(
+        {
+            "transaction_id": f"shop-{secrets.token_hex(5)}",
+            "currency": shop.currency,
+            "products": [
+                {
+                    "sku": line.product.sku or line.product.product_id,
+                    "price": f"{line.product.current_price or 0:.2f}",
+                    "quantity": line.quantity,
+                }
+                for line in lines
+            ],
+        }
+    )
+    return _go(request, "thanks", shop)
+
+
+@require_safe
+def thanks(request: HttpRequest, market: str) -> HttpResponse:
+    """Thank for the last order; the page tells the recommender of it."""
+    shop = _market(market)
+    placed = Visit(request.session, market=shop.slug).order
+    if placed is None:
+        return _go(request, "basket", shop)
+    return _page(
+        request,
+        "thanks.html",
+        shop,
+        order=placed,
+        ordered=",".join(line["sku"] for line in placed["products"]),
+    )
 
 
 @require_GET
@@ -171,51 +208,65 @@ def tile(request: HttpRequest, product_id: str) -> HttpResponse:
     )
 
 
-def _welcome(
-    request: HttpRequest, market: Market, visit: Visit, category: Category | None
-) -> Placement:
-    """The row above the catalogue: of the category, for the visitor, or what all like."""
-    if category is not None:
-        return ask(
-            request,
-            market=market,
-            title=f"On the rise in {category}",
-            endpoint="category",
-            type="category",
-            category_id=category.category_id,
-        )
-    if visit.viewed:
-        return ask(
-            request,
-            market=market,
-            title="For you",
-            endpoint="products",
-            type="for_you",
-            product_ids=visit.viewed,
-        )
-    return ask(request, market=market, title="Popular now", endpoint="general", type="popular")
-
-
 def _market(slug: str) -> Market:
     return get_object_or_404(
         Market.objects.active().select_related("tenant"), tenant__slug=TENANT, slug=slug
     )
 
 
-def _card(market: Market, product: Product) -> Card:
-    currency = product.currency or market.currency
+def _card(request: HttpRequest, market: Market, product: Product) -> Card:
+    price = product.current_price
     return Card(
+        product_id=product.product_id,
         title=product.title,
-        url=reverse("shop:product", args=[market.slug, product.product_id]),
-        image_url=reverse("shop:tile", args=[product.product_id]),
-        price=price(product.current_price, currency),
-        old_price=price(product.price, currency) if product.sale_price is not None else "",
+        page_path=_address(request, "product", market.slug, product.product_id),
+        price=price,
+        original_price=price if product.price is None else product.price,
+        currency=product.currency or market.currency,
         in_stock=product.in_stock,
     )
 
 
+def _lines(request: HttpRequest, market: Market, visit: Visit) -> list[BasketLine]:
+    quantities = visit.basket
+    products = {
+        product.product_id: product
+        for product in Product.objects.filter(market=market).with_ids(quantities)
+    }
+    return [
+        BasketLine(
+            product=products[one], card=_card(request, market, products[one]), quantity=quantity
+        )
+        for one, quantity in quantities.items()
+        if one in products
+    ]
+
+
+def _form(request: HttpRequest) -> str:
+    """Return which form of the shop a page belongs to: ``shop``, or ``depict`` for the client's."""
+    return request.resolver_match.namespace if request.resolver_match else ""
+
+
+def _address(request: HttpRequest, name: str, *about: str) -> str:
+    """Return where a page is, in the form of the shop that the request is in."""
+    return reverse(f"shop:{name}", args=about, current_app=_form(request))
+
+
+def _go(request: HttpRequest, name: str, market: Market) -> HttpResponse:
+    return redirect(_address(request, name, market.slug))
+
+
 def _page(request: HttpRequest, template: str, market: Market, **context: Any) -> HttpResponse:
-    context["market"] = market
-    context["markets"] = Market.objects.active().filter(tenant=market.tenant).order_by("pk")
-    context["basket_size"] = sum(Visit(request.session, market=market.slug).basket.values())
-    return render(request, template, context)
+    here = request.resolver_match
+    assert here is not None  # noqa: S101  a view was found
+    by_client = here.namespace == depict.FORM
+    other = "shop" if by_client else depict.FORM
+    context |= {
+        "market": market,
+        "markets": Market.objects.active().filter(tenant=market.tenant).order_by("pk"),
+        "basket_size": sum(Visit(request.session, market=market.slug).basket.values()),
+        "client": depict.Client.here() if by_client else None,
+        "other_form": reverse(f"{other}:{here.url_name}", kwargs=here.kwargs),
+    }
+    folder = "shop/depict" if by_client else "shop"
+    return render(request, f"{folder}/{template}", context)

@@ -1,14 +1,17 @@
-"""What the shop remembers of a visit, per market: the basket and the products looked at."""
+"""What the shop remembers of a visit, per market: the basket and the last order.
+
+What the shopper looked at is not here: the page tells the recommender, which answers from it.
+"""
 
 from __future__ import annotations
 
-from django.contrib.sessions.backends.base import SessionBase
+from typing import Any
 
-VIEWED_KEPT = 20
+from django.contrib.sessions.backends.base import SessionBase
 
 
 class Visit:
-    """The basket and the views of one session in one market."""
+    """The basket and the last order of one session in one market."""
 
     def __init__(self, session: SessionBase, *, market: str) -> None:
         self._session = session
@@ -20,14 +23,10 @@ class Visit:
         return dict(self._session.get("basket", {}).get(self._market, {}))
 
     @property
-    def viewed(self) -> list[str]:
-        """The products looked at, oldest first, each once."""
-        return list(self._session.get("viewed", {}).get(self._market, []))
-
-    def view(self, product_id: str) -> None:
-        """Note that a product was looked at."""
-        viewed = [known for known in self.viewed if known != product_id] + [product_id]
-        self._write("viewed", viewed[-VIEWED_KEPT:])
+    def order(self) -> dict[str, Any] | None:
+        """The last order, as the event of its purchase says it."""
+        order: dict[str, Any] | None = self._session.get("order", {}).get(self._market)
+        return order
 
     def put(self, product_id: str) -> None:
         """Put one more of a product into the basket."""
@@ -40,6 +39,11 @@ class Visit:
         basket = self.basket
         basket.pop(product_id, None)
         self._write("basket", basket)
+
+    def place(self, order: dict[str, Any]) -> None:
+        """Keep an order, and empty the basket that it was made of."""
+        self._write("order", order)
+        self._write("basket", {})
 
     def _write(self, name: str, value: object) -> None:
         self._session[name] = {**self._session.get(name, {}), self._market: value}

@@ -21,11 +21,13 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from depict_reco.artifacts import store
 from depict_reco.exceptions import ArtifactBrokenError
 from depict_reco.models import ApiKey, Artifact, Market, Tenant
 from depict_reco.tenants.secrets import digest
+from example_project.shop.depict import BUILD, serve_socket
 from example_project.shop.placements import curl
 from example_project.shop.state import TENANT, DemoState
 
@@ -94,6 +96,7 @@ class Command(BaseCommand):
         state = DemoState.load()
         self._run("migrate", "--verbosity=0", "--no-input")
         wanted = [f"--market={slug}:GBP:{locale}" for slug, (_, locale, _) in MARKETS.items()]
+        wanted += [f"--origin={origin}" for origin in origins(url)]
         self._run("reco_create_tenant", TENANT, "--name=The gift shop", *wanted)
         for slug, (name, _, _) in MARKETS.items():
             for market in Market.objects.filter(tenant__slug=TENANT, slug=slug, name=""):
@@ -151,6 +154,7 @@ class Command(BaseCommand):
         call_command(command, *words, stdout=self.stderr, stderr=self.stderr)
 
     def _serve(self, port: int) -> None:
+        self._say(serve_socket(settings.SOCKET_PORT))  # type: ignore[misc]
         self._say(f"Serving http://localhost:{port}/ until Ctrl-C.")
         call_command(
             "runserver", str(port), use_reloader=False, insecure_serving=True, stdout=self.stderr
@@ -159,6 +163,13 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stderr.write(text)
         self.stderr.flush()
+
+
+def origins(url: str) -> list[str]:
+    """Return the origins that the shop's pages may come from, whose script needs no key."""
+    port = url.rpartition(":")[2]
+    hosts = [host for host in settings.ALLOWED_HOSTS if not host.startswith((".", "*"))]
+    return [f"http://{host}:{port}" for host in dict.fromkeys(["localhost", *hosts])]
 
 
 def trained_markets() -> set[str]:
@@ -248,8 +259,12 @@ def advice(prepared: Prepared, url: str) -> str:
     for title, address, body in asked:
         lines += [f"# {title}", curl(url + address, body=body, key=prepared.key), ""]
     lines += [
-        f"Shop:  {url}/",
-        f"API:   {url}/schema/docs/",
-        f"Admin: {url}/admin/  user {prepared.admin_user}  password {prepared.admin_password}",
+        f"Shop:   {url}/",
+        f"Depict: {url}/{prepared.market}/depict/  the same shop, with Depict's own client, after",
+        f"        {BUILD}",
+        f"API:    {url}/schema/docs/",
+        f"Admin:  {url}/admin/  user {prepared.admin_user}  password {prepared.admin_password}",
+        f"Events: {url}{reverse('admin:depict_reco_trackingstatus_changelist')}"
+        "  what you do in the shop, as it arrives",
     ]
     return "\n".join(lines)
