@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
 
-from benchmarks.synthetic import SyntheticShop
+from benchmarks.synthetic import (
+    END,
+    MARKET,
+    SyntheticShop,
+    make_sessions,
+    make_shop,
+    product_name,
+    session_name,
+)
 from depict_reco.catalog.models import catalog_change
 from depict_reco.engine.interactions import Action, Interactions
 from depict_reco.events.models import EventType
 from depict_reco.models import Category, Event, Market, Product, Tenant
-from depict_reco.tasks import MarketPlan, create_tenant
+from depict_reco.tasks import MarketPlan, create_tenant, train_market
 
-MARKET = "se"
 COLUMNS = (
     "tenant_id", "market_id", "type", "time", "session_id", "user_id", "product_id", "sku",
     "quantity", "currency", "transaction_id", "recommendation_id", "deduplication_id",
@@ -28,6 +36,23 @@ _TYPES = {
     Action.RETURN: EventType.RETURN,
 }
 _BATCH = 5000
+_DEPARTMENT = 50
+"""Categories in each department."""
+
+
+def find_or_make(products: int, events: int, *, train: bool = True) -> Market:
+    """Return the market of this size, made and trained now unless an earlier run did it."""
+    slug = f"bench-{products}-{events}"
+    market = Market.objects.filter(tenant__slug=slug, slug=MARKET).first()
+    if market is None or not market.events.exists():  # they are stored last, all or none
+        remove_shop(slug)
+        shop = make_shop(products)
+        print(f"{products:,} products, {events:,} clicks …", flush=True)
+        market = load_shop(slug, shop, make_sessions(shop, events, orders=True))
+    if train and not market.artifacts.exists():
+        print("training …", flush=True)
+        train_market(market)
+    return market
 
 
 def load_shop(slug: str, shop: SyntheticShop, events: Interactions) -> Market:
@@ -55,38 +80,45 @@ def remove_shop(slug: str) -> None:
     Tenant.objects.filter(slug=slug).delete()
 
 
-def product_name(product: int) -> str:
-    """Return the id of a product."""
-    return f"p{product:06d}"
-
-
-def session_name(number: int) -> str:
-    """Return the id of a session, of the length of a browser's UUID."""
-    return f"{number:08x}-7c1e-4b53-9d0a-51f2c8e60b7d"
-
-
 def _load_products(market: Market, shop: SyntheticShop) -> None:
-    names = [f"category-{cluster}" for cluster in range(len(shop.starts) - 1)]
-    Category.objects.bulk_create(Category(market=market, category_id=name) for name in names)
-    categories = dict(Category.objects.filter(market=market).values_list("category_id", "pk"))
+    categories = _load_categories(market, len(shop.starts) - 1)
     through = Product.categories.through
     for first in range(0, len(shop), _BATCH):
         numbers = range(first, min(first + _BATCH, len(shop)))
-        with catalog_change(market.pk):
+        with catalog_change(market.pk) as revision:
             products = Product.objects.bulk_create(
-                _product(market, shop, number) for number in numbers
+                _product(market, shop, number, revision) for number in numbers
             )
             through.objects.bulk_create(
                 through(
-                    product_id=product.pk, category_id=categories[shop.text(number).categories[0]]
+                    product_id=product.pk, category_id=categories[int(shop.clusters[number])].pk
                 )
                 for number, product in zip(numbers, products, strict=True)
             )
 
 
-def _product(market: Market, shop: SyntheticShop, number: int) -> Product:
+def _load_categories(market: Market, clusters: int) -> list[Category]:
+    """Store the category of each cluster, below departments."""
+    with catalog_change(market.pk):
+        departments = Category.objects.bulk_create(
+            Category(market=market, category_id=f"department-{at}", name=f"Department {at}")
+            for at in range(-(-clusters // _DEPARTMENT))
+        )
+        return Category.objects.bulk_create(
+            Category(
+                market=market,
+                category_id=f"category-{at}",
+                name=f"Category {at}",
+                parent=departments[at // _DEPARTMENT],
+            )
+            for at in range(clusters)
+        )
+
+
+def _product(market: Market, shop: SyntheticShop, number: int, revision: int) -> Product:
     text = shop.text(number)
     name = product_name(number)
+    price = Decimal(5 + number % 400)
     return Product(
         market=market,
         product_id=name,
@@ -94,9 +126,14 @@ def _product(market: Market, shop: SyntheticShop, number: int) -> Product:
         title=text.title,
         brand=text.brand,
         attributes=dict(text.attributes or {}),
-        price=f"{5 + number % 400}",
+        price=price,
+        sale_price=price * Decimal("0.80") if number % 5 == 0 else None,
+        in_stock=number % 17 != 0,
         page_url=f"https://shop.example/{name}",
-        image_url=f"https://img.example/{name}.jpg",
+        image_url=f"https://img.example/large/{name}.jpg",
+        additional_image_urls=[f"https://img.example/large/{name}-{at}.jpg" for at in (1, 2)],
+        first_seen_at=datetime.fromtimestamp(END, tz=UTC) - timedelta(days=number % 730),
+        revision=revision,
     )
 
 

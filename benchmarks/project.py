@@ -2,6 +2,8 @@
 
 ``DATABASE_URL``  where the scratch market is kept
 ``BENCH_DIR``     folder of its models and caches
+``RANKINGS_KEPT`` as the setting of this name; 0: every ranking is made anew; default: its own
+``BINDING``       ``client`` for a database without the OPTIONS that docs/serving.md recommends
 ``MIDDLEWARE``    ``example`` for what Django's project template has; default: none, see
                   docs/serving.md
 """
@@ -47,7 +49,14 @@ DATABASES = {
     if os.environ.get("DATABASE_URL")
     else {"ENGINE": "django.db.backends.dummy"}
 }
+if os.environ.get("BINDING") != "client":
+    # the shopper's history is one short question: planning it anew takes longer than answering it
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        server_side_binding=True, prepare_threshold=1
+    )
 DEPICT_RECO = {
     "ARTIFACT_DIR": str(BENCH_DIR / "artifacts"),
     "ARTIFACT_CACHE_DIR": str(BENCH_DIR / "cache"),
 }
+if os.environ.get("RANKINGS_KEPT"):
+    DEPICT_RECO["RANKINGS_KEPT"] = int(os.environ["RANKINGS_KEPT"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import platform
 import re
 import signal
 import socket
@@ -14,20 +15,36 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
+from itertools import count
 from pathlib import Path
 
 HOST = "127.0.0.1"
 PATH = "/v2/recommend/products/products"
 _BIN = Path(sys.executable).parent
+_SEEDS = count(1)
+"""No two runs ask the same questions in the same order: what one had kept would help the next."""
 
 _LUA = """
 local bodies = {}
 for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
-local at = math.random(#bodies)
+math.randomseed(tonumber(os.getenv("SEED")))
+local rate = tonumber(os.getenv("RATE") or "0")
+if rate > 0 then
+  -- requests are due at even intervals, whatever the answers take; what is late is not made up for
+  local ffi = require("ffi")
+  ffi.cdef("typedef struct {long s; long ns;} moment; int clock_gettime(int, moment *);")
+  local moment, due = ffi.new("moment"), 0
+  delay = function()
+    ffi.C.clock_gettime(1, moment)
+    local now = tonumber(moment.s) * 1000 + tonumber(moment.ns) / 1e6
+    due = math.max(due + 1000 / rate, now)
+    return due - now
+  end
+end
 local headers = {["Content-Type"] = "application/json", ["X-API-KEY"] = os.getenv("API_KEY")}
 request = function()
-  at = at % #bodies + 1
-  return wrk.format("POST", nil, headers, bodies[at])
+  return wrk.format("POST", nil, headers, bodies[math.random(#bodies)])
 end
 """
 
@@ -44,6 +61,13 @@ class Load:
     errors: int
     cpu: float
     """Processor time of the server per request, in microseconds; a busy machine blurs it least."""
+
+
+def versions() -> str:
+    """Return the versions of what is measured."""
+    names = ("Django", "djangorestframework", "granian", "gunicorn", "fastapi", "uvicorn")
+    found = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    return f"Python {platform.python_version()}, {found}"
 
 
 def command(server: str, app: str, port: int, *, workers: int = 1) -> list[str]:
@@ -63,6 +87,14 @@ def command(server: str, app: str, port: int, *, workers: int = 1) -> list[str]:
     }  # fmt: skip
     name, *rest = known[server]
     return [str(_BIN / name), *rest]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager
@@ -107,21 +139,28 @@ def ask(port: int, body: str, key: str) -> bytes:
 
 
 def drive(
-    server: tuple[int, int], *, connections: int, seconds: float, bodies: Path, key: str
+    server: tuple[int, int],
+    *,
+    connections: int,
+    seconds: float,
+    bodies: Path,
+    key: str,
+    rate: float = 0.0,
 ) -> Load:
-    """Let wrk ask a server (port, process) as fast as it can."""
+    """Let wrk ask a server (port, process) as fast as it can, or so many times a second."""
     port, pid = server
     script = bodies.with_suffix(".lua")
     script.write_text(_LUA)
-    before = _processor_seconds(pid)
+    before = processor_seconds(pid)
     done = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(script),
          f"http://{HOST}:{port}{PATH}"],
-        env={**os.environ, "BODIES": str(bodies), "API_KEY": key},
+        env={**os.environ, "BODIES": str(bodies), "API_KEY": key, "RATE": str(rate),
+             "SEED": str(next(_SEEDS))},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     text = done.stdout
-    spent = _processor_seconds(pid) - before
+    spent = processor_seconds(pid) - before
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     broken = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text
@@ -147,7 +186,7 @@ def _milliseconds(text: str) -> float:
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[unit]
 
 
-def _processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     ticks = 0
     for one in workers_of(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()

@@ -8,6 +8,7 @@ to learn, and the arrays have the long tail of a real shop.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from depict_reco.engine.interactions import Action, Interactions
 END = 1_764_547_200.0
 """The newest event, in seconds since the epoch: 1 December 2025."""
 DAY = 86_400.0
+MARKET = "se"
 MEAN_LENGTH = 5.0
 LONGEST = 60
 _STAYS = 0.85
@@ -58,9 +60,12 @@ class SyntheticShop:
         )
 
 
-def make_shop(n_products: int = 50_000, *, n_clusters: int = 500, seed: int = 0) -> SyntheticShop:
-    """Return the products: popularity after Zipf, clusters of unlike sizes."""
+def make_shop(
+    n_products: int = 50_000, *, n_clusters: int | None = None, seed: int = 0
+) -> SyntheticShop:
+    """Return the products: popularity after Zipf, clusters of unlike sizes, 100 on average."""
     random = np.random.default_rng(seed)
+    n_clusters = n_clusters or max(1, n_products // 100)
     popularity = 1.0 / (np.arange(n_products) + 10.0)
     random.shuffle(popularity)
     shares = random.dirichlet(np.full(n_clusters, 3.0))
@@ -117,6 +122,26 @@ def make_sessions(
         times=times[order],
         n_items=len(shop),
     )
+
+
+def product_name(product: int) -> str:
+    """Return the id of a product."""
+    return f"p{product:06d}"
+
+
+def session_name(number: int) -> str:
+    """Return the id of a session, of the length of a browser's UUID."""
+    return f"{number:08x}-7c1e-4b53-9d0a-51f2c8e60b7d"
+
+
+def browsed_pairs(n_products: int, *, count: int, seed: int = 7) -> Iterator[tuple[int, int, int]]:
+    """Yield two products that a shopper saw one after the other, and the number of the session."""
+    clicks = make_sessions(make_shop(n_products), 12 * count, seed=seed)
+    order = np.argsort(clicks.sessions, kind="stable")
+    items, sessions = clicks.items[order], clicks.sessions[order]
+    pairs = np.flatnonzero((sessions[1:] == sessions[:-1]) & (items[1:] != items[:-1]))[:count]
+    for at in pairs.tolist():
+        yield int(items[at]), int(items[at + 1]), int(sessions[at])
 
 
 def _lengths(random: np.random.Generator, n_clicks: int) -> NDArray[np.int64]:

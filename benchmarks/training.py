@@ -116,30 +116,35 @@ def whole_lines(n_products: int, sizes: list[float]) -> Iterator[str]:
 
 
 def trained(market_pk: int) -> dict[str, Any]:
-    """Train a market in this process; return what it cost."""
+    """Train a market in this process, into a folder that is removed; return what it cost."""
     import django
 
     django.setup()
     from django.test.utils import override_settings
 
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        override_settings(DEPICT_RECO={"ARTIFACT_DIR": folder}),
+    ):
+        return cost_of_training(market_pk)
+
+
+def cost_of_training(market_pk: int) -> dict[str, Any]:
+    """Train a market in this process; return what it cost."""
     from depict_reco.models import Artifact, Market
     from depict_reco.tasks import train_market
     from depict_reco.training.memory import needed_mb
 
     market = Market.objects.get(pk=market_pk)
-    before, began, processor = _peak_mb(), time.perf_counter(), time.process_time()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        override_settings(DEPICT_RECO={"ARTIFACT_DIR": folder}),
-    ):
-        run = train_market(market)
-        files = Artifact.objects.get(training_run=run).manifest["files"]
+    before, began, processor = peak_mb(), time.perf_counter(), time.process_time()
+    run = train_market(market)
+    files = Artifact.objects.get(training_run=run).manifest["files"]
     return {
         "seconds": time.perf_counter() - began,
         "processor": time.process_time() - processor,
         "durations": run.durations,
         "before_mb": before,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         "needed_mb": needed_mb(events=run.events, products=run.products),
         "artifact_mb": sum(file["bytes"] for file in files.values()) / MB,
         "accuracy": run.metrics,
@@ -194,7 +199,7 @@ def _best(turns: list[Seconds]) -> Seconds:
     )
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Return the most that this process has held; resource counts that of its parent as well."""
     status = Path("/proc/self/status")
     if status.exists():
