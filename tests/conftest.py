@@ -7,12 +7,20 @@ import time
 
 import pytest
 from django.db import OperationalError, connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from depict_reco.artifacts.inspection import inspection
 from depict_reco.artifacts.publish import publish
 from depict_reco.artifacts.repairs import repairs
 from depict_reco.artifacts.store import MANIFEST
+from depict_reco.events import erase as erase_module
+from depict_reco.events.admitting import rule_book
+from depict_reco.events.refusals import refusal_book
+from depict_reco.events.shown import shown_products
 from depict_reco.models import Artifact
+from depict_reco.serving import snapshots as snapshots_module
+from depict_reco.serving.background import Background
 from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.serving.types import type_book
 from depict_reco.tasks import train_market
@@ -21,16 +29,35 @@ from depict_reco.tenants.directory import directory
 from depict_reco.tenants.outages import outages
 from tests import shop as shops
 
-_CACHES = (directory, inspection, outages, repairs, snapshot_book, type_book)
+# a machine may be busy with other work: how long an example takes says nothing of the code
+hypothesis_settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("busy")
+
+_CACHES = (
+    directory, inspection, outages, refusal_book, repairs, rule_book, shown_products,
+    snapshot_book, type_book,
+)  # fmt: skip
+
+
+class AtOnce(Background):
+    """Does at once what is done beside the requests: other threads do not see a test's rows."""
+
+    def begin(self, name, act):
+        act()
 
 
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch):
     """Each test begins with a process that knows no tenant yet, and no outage lasts.
 
-    No thread asks the test's database whether it is back: see ``lasting_outage``.
+    No thread asks the test's database whether it is back: see ``lasting_outage``. Erasures wait
+    for no other process.
     """
+    monkeypatch.setattr(erase_module, "settling_seconds", lambda: 0.0)
     monkeypatch.setattr(outages_module, "_ask_database", lambda: None)
+    monkeypatch.setattr(snapshots_module, "Background", AtOnce)
     for cache in _CACHES:
         cache.cache_clear()
     yield
@@ -63,7 +90,7 @@ def lasting_outage(monkeypatch):
     end()
 
 
-def wait_for(condition, *, seconds=5.0):
+def wait_for(condition, *, seconds=30.0):
     """Wait until something that another thread does has happened."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -58,4 +58,5 @@ DEPICT_RECO = {
     "ARTIFACT_DIR": tempfile.mkdtemp(prefix="depict_reco_tests_"),
     "REFRESH_SECONDS": 0.0,
     "RETRY_SECONDS": 0.02,
+    "SERVED_WRITE_SECONDS": 0.0,  # by a thread of its own, which the tests' database does not see
 }

@@ -27,7 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tenants": set(),
     "catalog": {"tenants"},
     "feeds": {"catalog", "tenants"},
-    "events": {"catalog", "tenants"},
+    # a click names no product but what the recommendation id holds
+    "events": {"serving.tracking", "catalog", "tenants"},
     "training": {"catalog", "events", "engine", "tenants"},
     "artifacts": {"training", "engine", "tenants"},
     "serving": {"catalog", "events", "artifacts", "engine", "tenants"},
@@ -168,6 +169,19 @@ def test_the_engine_does_not_load_django(module):
         f"loaded = {{name.split('.')[0] for name in sys.modules}} & {DJANGO!r}\n"
         "ours = {name.split('.')[1] for name in sys.modules if name.startswith('depict_reco.')}\n"
         "sys.exit(f'loaded {loaded or ours}' if loaded or ours != {'engine'} else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_only_answers_does_not_load_scipy():
+    code = (
+        "import os, sys, django\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
+        "django.setup()\n"
+        "import depict_reco.urls, depict_reco.engine.model\n"
+        "sys.exit('scipy was loaded' if 'scipy' in sys.modules else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 

@@ -251,7 +251,7 @@ def test_every_check_has_its_paragraph():
         *(f"W{int(number):03}" for number in re.findall(r"_warning\(\s*(\d)", source)),
     }
 
-    assert numbers == {*(f"E00{n}" for n in range(1, 7)), *(f"W00{n}" for n in range(1, 6))}
+    assert numbers == {*(f"E00{n}" for n in range(1, 8)), *(f"W00{n}" for n in range(1, 8))}
     for number in numbers:
         assert f"\n## depict_reco.{number}\n" in DOCS.read_text()
 
@@ -290,6 +290,24 @@ def test_a_cache_for_counting_that_does_not_exist(configure):
     configure(RATE_LIMIT_CACHE="counters")
 
     assert run()["depict_reco.E006"].msg.endswith("names no cache: 'counters'.")
+
+
+def test_a_cache_for_word_of_changes_that_does_not_exist(configure):
+    configure(CHANGES_CACHE="news")
+
+    assert run()["depict_reco.E007"].msg.endswith("names no cache: 'news'.")
+
+
+@pytest.mark.parametrize(
+    ("backend", "reported"),
+    [("locmem.LocMemCache", True), ("dummy.DummyCache", True), ("redis.RedisCache", False)],
+)
+def test_word_of_changes_in_a_cache_of_each_process(configure, settings, backend, reported):
+    settings.CACHES = {"news": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+    configure(CHANGES_CACHE="news", RATE_LIMIT_CACHE="news")
+
+    assert ("depict_reco.W007" in run()) is reported
+    assert "depict_reco.E007" not in run()
 
 
 def test_a_limit_per_address_needs_to_know_the_proxies(configure):

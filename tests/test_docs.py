@@ -70,3 +70,13 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_proxy_leaves_bodies_that_are_too_large_to_the_application() -> None:
+    """A 413 of nginx has no CORS headers: a page could not read it."""
+    text = (ROOT / "docs/deployment.md").read_text("utf-8")
+    sizes = [int(size) << 20 for size in re.findall(r"client_max_body_size (\d+)m;", text)]
+
+    assert sizes == [2 << 20, 16 << 20]
+    assert sizes[0] > settings.MAX_BODY_BYTES
+    assert sizes[1] >= settings.MANAGEMENT_MAX_BODY_BYTES

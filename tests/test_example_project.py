@@ -1,4 +1,4 @@
-"""The example shop: its data, its settings, its pages, and the demo from end to end."""
+"""The example shop: its data, its settings, its pages."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import importlib.util
 import json
 import os
 import re
-import shlex
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -24,10 +19,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from django.test import Client, modify_settings, override_settings
+from django.contrib.staticfiles import finders
+from django.test import Client, RequestFactory, modify_settings, override_settings
 
-from depict_reco.models import ApiKey, Category, Market, Product
+from depict_reco.models import ApiKey, Category, Market, Product, Tenant
+from depict_reco.serving.pages import recommendations
 from depict_reco.tasks import MarketPlan, create_tenant
+from example_project.shop.drawings import drawing_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "example_project/data"
@@ -241,7 +239,7 @@ def test_a_secret_key_is_asked_for_without_debug(tmp_path: Path) -> None:
 def shop_urls(tmp_path: Path) -> Iterator[None]:
     with (
         modify_settings(INSTALLED_APPS={"append": "example_project.shop"}),
-        override_settings(ROOT_URLCONF="example_project.urls", VAR_DIR=tmp_path),
+        override_settings(ROOT_URLCONF="example_project.urls", VAR_DIR=tmp_path, SOCKET_PORT=8010),
     ):
         yield
 
@@ -280,12 +278,27 @@ def test_an_empty_shop_says_what_to_do(client: Client) -> None:
 def test_the_front_page_shows_the_catalogue_under_recommendations(client: Client) -> None:
     answer = client.get("/", follow=True)
     assert answer.redirect_chain == [("/uk/", 302)]
-    assert [one.title for one in answer.context["placements"]] == ["Popular now"]
-    assert len(answer.context["placements"][0].cards) == 6
+    page = answer.content.decode()
+    assert "<h2>On the rise</h2>" in page
+    assert len(answer.context["for_you"]) == 6
+    assert page.count("data-recommendation-id=") == 6
+    assert (
+        '<section class="placement" data-recommendations="popular" data-limit="6" hidden>' in page
+    )
     assert len(answer.context["cards"]) == 24
-    assert "1 of 2" in answer.content.decode()
-    assert len(client.get("/uk/?page=2").context["cards"]) == 6
+    assert "1 of 2" in page
+    second = client.get("/uk/?page=2")
+    assert len(second.context["cards"]) == 6
+    assert "data-recommendations" not in second.content.decode()
     assert client.get("/xx/").status_code == 404
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_script_is_told_tenant_and_market(client: Client) -> None:
+    page = client.get("/uk/").content.decode()
+    script = '<script src="/static/depict_reco/storefront.js" defer data-tenant="demo"'
+    assert f'{script} data-market="uk"></script>' in page
+    assert finders.find("depict_reco/storefront.js")
 
 
 @pytest.mark.usefixtures("shop")
@@ -293,38 +306,58 @@ def test_the_catalogue_can_be_narrowed(client: Client) -> None:
     answer = client.get("/uk/", {"category": "Tea & Coffee"})
     assert {card.title.split()[0] for card in answer.context["cards"]} == {"Teapot"}
     assert len(answer.context["cards"]) == 15
-    assert answer.context["placements"][0].address == "/v2/recommend/products/category"
+    section = 'data-recommendations="category" data-limit="6" data-category-id="Tea &amp; Coffee"'
+    assert section in answer.content.decode()
     found = client.get("/uk/", {"q": "robot 2"})
     assert [card.title for card in found.context["cards"]] == [
         "Robot 2", "Robot 20", "Robot 22", "Robot 24", "Robot 26", "Robot 28",
     ]  # fmt: skip
-    assert found.context["placements"] == []
+    assert "data-recommendations" not in found.content.decode()
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_product_page_shows_two_placements_and_is_remembered(client: Client) -> None:
+def test_a_product_page_shows_what_is_like_it_and_asks_for_what_goes_with_it(
+    client: Client,
+) -> None:
     answer = client.get("/uk/product/07")
-    assert [one.title for one in answer.context["placements"]] == [
-        "Similar to this",
-        "Goes well with it",
-    ]
-    for placement in answer.context["placements"]:
-        assert len(placement.cards) == 6
-        assert "Teapot 7" not in {card.title for card in placement.cards}
-        assert all(card.url.startswith("/uk/product/") for card in placement.cards)
-        asked = json.loads(placement.request)
-        assert (asked["tenant"], asked["market"], asked["product_id"]) == ("demo", "uk", "07")
+    similar = answer.context["similar"]
+    assert len(similar) == 6
+    assert "07" not in {display.product_id for display in similar}
     page = answer.content.decode()
-    assert "£7.00" in page
-    assert "<s>£8.00</s>" in page
-    welcome = client.get("/uk/").context["placements"][0]
-    assert welcome.title == "For you"
-    assert json.loads(welcome.request)["product_ids"] == ["07"]
+    for display in similar:
+        assert f'data-recommendation-id="{display.recommendation_id}"' in page
+        path = f"/uk/product/{display.product_id}"
+        assert f"{path}?recommendation_id={display.recommendation_id}" in page
+    assert '<meta name="depict-product-id" content="07">' in page
+    assert 'data-recommendations="cross_sell" data-product-id="07"' in page
+    assert 'class="buy depict-add-to-cart" data-product-id="07"' in page
+    assert "£7.00 <s>£8.00</s>" in page
     assert client.get("/uk/product/none").status_code == 404
 
 
+def test_the_front_page_answers_from_what_the_page_has_told(shop: Market, client: Client) -> None:
+    shop.tenant.storefront_access = Tenant.StorefrontAccess.OPEN_TO_ORIGINS
+    shop.tenant.origins = ["http://testserver"]
+    shop.tenant.save()
+    event = {"tenant": "demo", "market": "uk", "type": "page_view", "product_id": "08"}
+    answer = client.post(
+        "/create-events",
+        json.dumps([{**event, "session_id": "0.abc"}]),
+        content_type="text/plain",
+        headers={"Origin": "http://testserver"},
+    )
+    assert answer.status_code == 200
+    client.cookies["_dep_id"] = "0.abc"
+    answer = client.get("/uk/")
+    assert "<h2>For you</h2>" in answer.content.decode()
+    assert answer.context["for_you"].question.session_id == "0.abc"
+    viewed = recommendations("recently_viewed", request=answer.wsgi_request, market="uk", limit=1)
+    assert [display.product_id for display in viewed] == ["08"]
+
+
 @pytest.mark.usefixtures("shop")
-def test_the_basket(client: Client) -> None:
+def test_the_basket_and_an_order(client: Client) -> None:
+    assert "The basket is empty" in client.get("/uk/basket").content.decode()
     for product_id in ("03", "03", "04"):
         client.post("/uk/basket/change", {"product_id": product_id})
     answer = client.get("/uk/basket")
@@ -332,36 +365,131 @@ def test_the_basket(client: Client) -> None:
         ("03", 2),
         ("04", 1),
     ]
-    assert answer.context["total"] == "£13.00"
-    placement = answer.context["placements"][0]
-    assert json.loads(placement.request)["product_ids"] == ["03", "04"]
-    assert json.loads(placement.request)["type"] == "checkout"
-    client.post("/uk/basket/change", {"product_id": "03", "action": "remove"})
-    assert client.get("/uk/basket").context["total"] == "£5.00"
+    assert answer.context["total"] == 13
+    goes_along = answer.context["goes_along"]
+    assert goes_along.question.product_ids == ("03", "04")
+    assert goes_along.question.type == "checkout"
+    assert answer.content.decode().count('class="depict-add-to-cart"') == len(goes_along) == 6
+    client.post("/uk/basket/change", {"product_id": "04", "action": "remove"})
+    assert client.get("/uk/basket").context["total"] == 8
     assert client.post("/uk/basket/change", {"product_id": "none"}).status_code == 404
     assert client.get("/uk/basket/change").status_code == 405
+    placed = client.post("/uk/order", follow=True)
+    assert placed.redirect_chain == [("/uk/thanks", 302)]
+    page = placed.content.decode()
+    text = re.search(r'id="depict-purchase" type="application/json">(.*?)<', page)
+    assert text is not None
+    order = json.loads(text[1])
+    assert order.pop("transaction_id").startswith("shop-")
+    products = [{"sku": "03", "price": "4.00", "quantity": 2}]
+    assert order == {"currency": "GBP", "products": products}
+    assert 'data-recommendations="after_basket" data-product-ids="03"' in page
+    assert client.get("/uk/basket").context["lines"] == []
+    assert client.post("/uk/order", follow=True).redirect_chain == [("/uk/basket", 302)]
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_pages_of_depicts_client_say_how_to_build_it_and_where_the_others_are(
+    client: Client,
+) -> None:
+    page = client.get("/uk/depict/product/07").content.decode()
+    assert "npm --prefix tests/e2e/browser run shop" in page
+    assert 'href="/uk/product/07"' in page
+    assert "storefront.js" not in page
+    assert "data-recommendation-id" not in page
+    assert 'href="/uk/depict/product/07"' in client.get("/uk/product/07").content.decode()
+
+
+@pytest.fixture
+def built(shop: Market, tmp_path: Path) -> Iterator[None]:
+    """A shop where Depict's client has been bundled."""
+    (tmp_path / "react.js").touch()
+    with override_settings(STATICFILES_DIRS=[("depict", tmp_path)]):
+        finders.get_finder.cache_clear()
+        yield
+    finders.get_finder.cache_clear()
+
+
+@pytest.mark.usefixtures("built")
+def test_the_pages_of_depicts_client_say_what_it_is_to_fill(client: Client) -> None:
+    page = client.get("/uk/depict/product/07").content.decode()
+    assert 'data-depict="similar" data-title="Similar to this" data-product-id="07"' in page
+    assert 'data-depict="cross_sell"' in page
+    assert '<script src="/static/depict/react.js" type="module"></script>' in page
+    assert 'data-tenant="demo" data-market="uk" data-product-id="07"' in page
+    assert "npm --prefix" not in page
+    front = client.get("/uk/depict/").content.decode()
+    assert 'data-depict="for_you"' in front
+    assert "/static/depict/plain.js" in front
+    assert 'data-depict="category"' in client.get("/uk/depict/?category=Toys").content.decode()
+
+
+@pytest.mark.usefixtures("built")
+def test_both_forms_of_the_shop_have_one_basket(client: Client) -> None:
+    added = client.post("/uk/depict/basket/change", {"product_id": "03"}, follow=True)
+    assert added.redirect_chain == [("/uk/depict/basket", 302)]
+    client.post("/uk/basket/change", {"product_id": "04"})
+    assert 'data-product-ids="03,04"' in client.get("/uk/depict/basket").content.decode()
+    thanks = client.post("/uk/depict/order", follow=True)
+    assert thanks.redirect_chain == [("/uk/depict/thanks", 302)]
+    assert 'data-depict="after_basket"' in thanks.content.decode()
+
+
+def test_a_demo_without_its_websocket_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from example_project.shop import depict
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"No WebSocket on port {port} (SOCKET_PORT" in depict.serve_socket(port)
+    monkeypatch.setattr(depict, "find_spec", lambda name: None)
+    assert "pip install '.[websocket]'" in depict.serve_socket(port)
 
 
 def test_the_curl_on_a_page_asks_what_the_page_asked(shop: Market, client: Client) -> None:
+    from example_project.shop.placements import exchange_of
     from example_project.shop.state import DemoState
 
     _, secret = ApiKey.objects.issue(shop.tenant, name="demo", scopes=["recommend"])
     DemoState(key=secret).save()
-    placement = client.get("/uk/product/07").context["placements"][0]
-    assert secret not in placement.curl  # DEBUG is off
+    page = client.get("/uk/product/07")
+    assert secret not in page.content.decode()  # DEBUG is off
     with override_settings(DEBUG=True):
-        placement = client.get("/uk/product/07").context["placements"][0]
-    assert f"X-API-KEY: {secret}" in placement.curl
+        exchange = exchange_of(page.context["similar"], request=page.wsgi_request)
+    assert exchange is not None
+    assert f"X-API-KEY: {secret}" in exchange.curl
     answer = client.post(
-        placement.address,
-        data=placement.request,
+        exchange.address,
+        data=exchange.request,
         content_type="application/json",
         headers={"X-API-KEY": secret},
     )
-    shown = json.loads(placement.response)["displays"]
+    shown = json.loads(exchange.response)["displays"]
     assert [one["product_id"] for one in answer.json()["displays"]] == [
         one["product_id"] for one in shown
     ]
+
+
+@pytest.mark.parametrize(
+    ("about", "endpoint", "names"),
+    [
+        ({"product_ids": ["01", "02"]}, "products", {"product_ids", "limit"}),
+        ({"category": "Toys"}, "category", {"category_id", "limit"}),
+        ({"session": "me"}, "general", {"session_id", "limit"}),
+    ],
+)
+def test_what_stands_behind_a_row(
+    shop: Market, rf: RequestFactory, about: dict[str, Any], endpoint: str, names: set[str]
+) -> None:
+    from example_project.shop.placements import exchange_of
+
+    found = recommendations("trending", market=shop, limit=3, **about)
+    exchange = exchange_of(found, request=rf.get("/"))
+    assert exchange is not None
+    assert exchange.address == f"/v2/recommend/products/{endpoint}"
+    assert set(json.loads(exchange.request)) == {"tenant", "market", "type", *names}
+    assert exchange_of(recommendations("none", market=shop), request=rf.get("/")) is None
 
 
 def test_tiles_are_well_formed_pictures(shop: Market, client: Client) -> None:
@@ -374,6 +502,22 @@ def test_tiles_are_well_formed_pictures(shop: Market, client: Client) -> None:
     assert client.get("/tile/unknown/one.svg").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("title", "like"),
+    [
+        ("Red Retrospot Cake Stand", "Blue Cakestand"),
+        ("Ivory T-Light Holder", "Vanilla Candle"),
+        ("Heart Of Wicker Mug", "Mug"),
+        ("Regency Teapot Roses", "Teapot"),
+        ("Hearts And Roses", "Hanging Rose"),
+        ("Mystery", "Something Else"),
+    ],
+)
+def test_a_tile_shows_the_thing_that_the_title_ends_with(title: str, like: str) -> None:
+    assert drawing_of(title).template == drawing_of(like).template
+    assert drawing_of("Mug").template != drawing_of("Mystery").template
+
+
 def test_secrets_are_kept_from_others(shop_urls: None, tmp_path: Path) -> None:
     from example_project.shop.state import DemoState
 
@@ -383,172 +527,3 @@ def test_secrets_are_kept_from_others(shop_urls: None, tmp_path: Path) -> None:
     assert DemoState.load() == DemoState(key="k", admin_password="p", shop_url="u")
     (tmp_path / "demo.json").write_text("{")
     assert DemoState.load() == DemoState()
-
-
-# --- the demo --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demo:
-    """A served demo."""
-
-    url: str
-    prepared: dict[str, Any]
-    seconds: float
-    """What its preparation cost of one core, whatever else that was doing."""
-    folder: Path
-
-
-def demo_command(*words: str, folder: Path) -> dict[str, Any]:
-    """What to run the demo with: a folder of its own, and none of the suite's settings."""
-    drop = {"DJANGO_SETTINGS_MODULE", "DATABASE_URL", "REDIS_URL", "DEBUG", "SECRET_KEY"}
-    return {
-        "args": [sys.executable, "manage.py", "demo", "--json", *words],
-        "cwd": ROOT,
-        "env": {k: v for k, v in os.environ.items() if k not in drop} | {"VAR_DIR": str(folder)},
-        "text": True,
-    }
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Prepare the demo once, then serve it from a second run."""
-    folder = tmp_path_factory.mktemp("demo")
-    before = os.times()
-    first = subprocess.run(**demo_command("--no-serve", folder=folder), capture_output=True)
-    assert first.returncode == 0, first.stderr
-    after = os.times()
-    seconds = after.children_user + after.children_system
-    seconds -= before.children_user + before.children_system
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            **demo_command("--port", str(port), folder=folder), stdout=subprocess.PIPE, stderr=log
-        ) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            prepared = json.loads(server.stdout.readline())
-            assert prepared == json.loads(first.stdout), "a second run reuses what stands"
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url)
-            yield Demo(url=url, prepared=prepared, seconds=seconds, folder=folder)
-        finally:
-            server.terminate()
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=30).close()  # noqa: S310
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
-def ask(
-    demo: Demo, path: str, body: dict[str, Any] | None = None, **headers: str
-) -> tuple[int, dict[str, Any]]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(demo.url + path, data=data, headers=headers)  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-def titles(answer: dict[str, Any]) -> list[str]:
-    return [display["title"] for display in answer["displays"]]
-
-
-@pytest.mark.slow
-def test_the_demo_from_end_to_end(demo: Demo) -> None:
-    assert set(demo.prepared) == {
-        "tenant", "market", "markets", "key", "product_id", "admin_user", "admin_password",
-    }  # fmt: skip
-    assert (demo.prepared["tenant"], demo.prepared["market"]) == ("demo", "uk")
-    assert demo.prepared["markets"] == ["uk", "de", "fr", "ie"]
-    assert demo.seconds < 180
-    recommends_what_goes_together(demo)
-    opens_to_each_place_of_the_key_and_nobody_else(demo)
-    answers_in_every_market(demo)
-    shows_the_shop_and_the_admin(demo)
-    prints_curls_that_work(demo)
-
-
-PRODUCTS = "/v2/recommend/products/products"
-BASKET = {"tenant": "demo", "market": "uk", "type": "checkout", "product_ids": ["22423", "22699"]}
-
-
-def recommends_what_goes_together(demo: Demo) -> None:
-    """A cake stand for tea time goes with teacups and the like."""
-    body = {**BASKET, "type": "cross_sell", "product_ids": [demo.prepared["product_id"]]}
-    status, answer = ask(demo, PRODUCTS, {**body, "limit": 10}, **header(demo))
-    assert status == 200
-    assert len(answer["displays"]) == 10
-    fitting = [title for title in titles(answer) if re.search("Tea|Cake|Regency", title)]
-    assert len(fitting) >= 4, titles(answer)
-    shop = demo.url.replace("127.0.0.1", "localhost")
-    assert all(display["page_url"].startswith(shop) for display in answer["displays"])
-
-
-def opens_to_each_place_of_the_key_and_nobody_else(demo: Demo) -> None:
-    key = demo.prepared["key"]
-    answers = [
-        ask(demo, PRODUCTS, BASKET, **header(demo)),
-        ask(demo, f"{PRODUCTS}?api_key={key}", BASKET),
-        ask(demo, PRODUCTS, BASKET, Cookie=f"X-API-KEY={key}"),
-    ]
-    assert [status for status, _ in answers] == [200, 200, 200]
-    assert titles(answers[0][1]) == titles(answers[1][1]) == titles(answers[2][1])
-    assert ask(demo, PRODUCTS, BASKET)[0] == 401
-    assert ask(demo, PRODUCTS, {**BASKET, "tenant": "other"}, **header(demo))[0] == 403
-    assert ask(demo, PRODUCTS, {**BASKET, "more": 1}, **header(demo))[0] == 422
-
-
-def answers_in_every_market(demo: Demo) -> None:
-    for market in demo.prepared["markets"]:
-        body = {**BASKET, "market": market, "limit": 20}
-        status, answer = ask(demo, PRODUCTS, body, **header(demo))
-        assert (status, len(answer["displays"])) == (200, 20), market
-
-
-def shows_the_shop_and_the_admin(demo: Demo) -> None:
-    for path, words in (
-        ("/uk/", "Popular now"),
-        (f"/uk/product/{demo.prepared['product_id']}", "Regency Cakestand 3 Tier"),
-        ("/de/basket", "The basket is empty"),
-        ("/admin/login/", "Log in"),
-        ("/static/shop/shop.css", ".placement"),
-    ):
-        with urllib.request.urlopen(demo.url + path, timeout=30) as page:  # noqa: S310
-            assert words in page.read().decode(), path
-
-
-def prints_curls_that_work(demo: Demo) -> None:
-    port = demo.url.rpartition(":")[2]
-    command = demo_command("--no-serve", "--port", port, folder=demo.folder)
-    command["args"].remove("--json")
-    printed = subprocess.run(**command, capture_output=True, check=True).stdout
-    assert f"password {demo.prepared['admin_password']}" in printed
-    curls = [line for line in printed.splitlines() if line.startswith("curl ")]
-    assert len(curls) == 9
-    for line in curls:
-        words = shlex.split(line)
-        url = words[2].replace("localhost", "127.0.0.1")
-        body = json.loads(words[words.index("-d") + 1]) if "-d" in words else None
-        name, _, value = words[words.index("-H") + 1].partition(": ")
-        status, answer = ask(demo, url.removeprefix(demo.url), body, **{name: value})
-        assert status == 200, line
-        assert isinstance(answer, list) or (answer and not answer.get("error")), line
-
-
-def header(demo: Demo) -> dict[str, str]:
-    return {"X-API-KEY": demo.prepared["key"]}

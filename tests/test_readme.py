@@ -41,17 +41,19 @@ def test_the_first_command_installs_what_the_requirements_name() -> None:
     assert "\ndj-database-url" in requirements
 
 
-def test_only_great_data_sets_and_outages_are_left_out_of_the_second_command() -> None:
+def test_only_great_data_sets_outages_and_browsers_are_left_out_of_the_second_command() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
     assert options["testpaths"] == ["tests"]
     assert not {"-k", "--ignore", "--deselect"} & set(options["addopts"])
-    assert options["addopts"][-2:] == ["-m", "not great and not faults"]
+    assert options["addopts"][-2:] == ["-m", "not great and not faults and not browser"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "`-m great`" in readme
     assert "`-m faults`" in readme
+    assert "`-m browser`" in readme
     steps = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert "pytest -n 2 -m great\n" in steps
     assert "pytest -m faults\n" in steps
+    assert "pytest -m browser\n" in steps
 
 
 def test_ci_takes_the_command_from_the_readme() -> None:

@@ -56,6 +56,18 @@ def test_filters(admin_client, events, shop):
     assert found(admin_client, product_id="ju") == []
 
 
+def test_ids_without_an_index_are_looked_for_among_the_last_events(
+    admin_client, events, monkeypatch
+):
+    monkeypatch.setattr("depict_reco.admin.events.SEARCHED", 2)
+
+    assert found(admin_client, q="order-9") == [events["order"].pk]
+    assert found(admin_client, q="cup-blue") == [events["sku"].pk]
+    assert found(admin_client, q="cup") == []
+    assert found(admin_client, product_id="cup") == []
+    assert found(admin_client, q="s-9") == [events["session"].pk]
+
+
 def test_newest_first_by_time_within_a_market(admin_client, events, shop):
     assert found(admin_client, market=shop.market.pk)[:2] == [shop.event.pk, events["session"].pk]
     assert found(admin_client)[0] == events["order"].pk  # over all markets: last come, first shown

@@ -44,7 +44,7 @@ def asked(monkeypatch):
         }  # fmt: skip
         said = [("bought together in <3> of 4 baskets", 0.875), ("same category: Tea", 0.125)]
         return Explained(
-            answer=Answer(body=json.dumps({"displays": [display]}).encode(), product_ids=("cup",)),
+            answer=Answer(body=json.dumps({"displays": [display]}).encode()),
             explanations=(
                 tuple(
                     Explanation(text=text, share=share, source="substitutes", part="views")

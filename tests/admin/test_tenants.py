@@ -20,6 +20,7 @@ def tenant_data(**changes):
         "active": "on",
         "storefront_access": "key",
         "origins": "",
+        "attribution_window_days": "30",
         **INLINE,
         **changes,
     }

@@ -11,12 +11,12 @@ import pytest
 import depict_reco
 
 PACKAGE = Path(depict_reco.__file__).parent
-MODULES = sorted((PACKAGE / "admin").glob("*.py"))
+MODULES = sorted((PACKAGE / "admin").rglob("*.py"))
 TEMPLATES = sorted((PACKAGE / "templates" / "admin" / "depict_reco").rglob("*.html"))
 SAID = {"description", "label", "help_text", "title", "search_help_text", "question", "button"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_words_of_modules_are_marked(path):
     plain = []
     for node in ast.walk(ast.parse(path.read_text())):

@@ -51,7 +51,18 @@ def values_of(schema):
     """A strategy of values that a schema, of the kinds that the contract uses, accepts."""
     if "anyOf" in schema:
         return st.one_of([values_of(option) for option in schema["anyOf"]])
+    if "allOf" in schema:
+        return values_of(schema["allOf"][0])
+    if "const" in schema:
+        return st.just(schema["const"])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "pattern" in schema:
+        return st.from_regex("x?(SEK|EUR)x?", fullmatch=True)
     kind = schema["type"]
+    if kind == "number":
+        least = schema.get("minimum")
+        return st.floats(least, allow_nan=False, allow_infinity=False) | st.integers(least, 2**60)
     if kind == "null":
         return st.none()
     if kind == "string":

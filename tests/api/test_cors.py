@@ -37,6 +37,7 @@ def test_a_preflight_is_answered_without_a_key(client, acme, bazaar, path, origi
     assert cross_origin_headers(response) == {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": "Retry-After, X-Request-ID, X-Degraded",
         "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
         "Access-Control-Allow-Headers": "content-type, x-api-key, x-debug, force-new-displays",
         "Access-Control-Max-Age": "600",
@@ -84,6 +85,7 @@ def test_the_origin_is_echoed_to_the_pages_of_the_shop(client, acme, secret, baz
         assert cross_origin_headers(response) == {
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Expose-Headers": "Retry-After, X-Request-ID, X-Degraded",
         }
         assert response.headers["Vary"] == "Origin"
 
@@ -120,4 +122,7 @@ def test_pages_of_a_shop_may_read_refusals(client, acme, secret, bazaar, status,
 
     assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == "https://acme.example"
+    assert response.headers["Access-Control-Expose-Headers"] == (
+        "Retry-After, X-Request-ID, X-Degraded"
+    )
     assert response.headers["Vary"] == "Origin"

@@ -7,15 +7,15 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError, connections
+from django.db import InterfaceError, OperationalError, ProgrammingError, connections
 from django.test import Client
 from django.utils import timezone
 
 from depict_reco.artifacts.publish import publish, store_model
-from depict_reco.models import Artifact, FeedRun, Market
+from depict_reco.models import Artifact, FeedRun, Market, Product
 from depict_reco.serving import refresh
 from depict_reco.serving.snapshots import snapshot_book
-from depict_reco.tenants.directory import directory
+from depict_reco.tenants.directory import Directory, directory
 from depict_reco.tenants.outages import outages
 from depict_reco.training.trainer import train
 from tests.serving.asking import ask
@@ -58,6 +58,13 @@ def test_healthz_asks_nobody(client):  # without a database: any query would fai
     assert response.headers["Cache-Control"] == "no-store"
     assert client.head("/healthz").status_code == 200
     assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_have_a_request_id_also_where_they_are_refused(db, client, path):
+    for send, status in ((client.get, 200), (client.post, 405)):
+        response = send(path, headers={"X-Request-ID": "probe-1"})
+        assert (response.status_code, response.headers["X-Request-ID"]) == (status, "probe-1")
 
 
 def test_a_served_shop_is_ready(trained_shop, client):
@@ -199,6 +206,34 @@ def test_a_market_that_cannot_be_loaded_takes_a_process_out_only_if_it_is_the_la
     assert [market["status"] for market in body["markets"]] == ["degraded", "failed"]
 
 
+def test_what_cannot_be_read_by_a_fault_of_ours_is_degraded(trained_shop, ready, limit, caplog):
+    assert ready()[1]["status"] == "ok"
+    Product.objects.filter(product_id="spade-1").change(price="7")
+    limit(RETRY_SECONDS=3600)
+    with mock.patch.object(refresh, "read_rows", side_effect=ProgrammingError("no such column")):
+        status, body = ready()
+    assert (status, words(body)["markets"], words(body)["database"]) == (200, "degraded", "ok")
+    assert body["markets"][0]["message"] == (
+        "Its changes cannot be read, an older state is served; the log says why."
+    )
+
+    with mock.patch.object(Directory, "_read", side_effect=ProgrammingError("no such column")):
+        status, body = ready()
+    assert (status, body["checks"]["database"]) == (
+        200,
+        {"status": "degraded", "message": "Tenants cannot be read from it; the log says why."},
+    )
+    limit(RETRY_SECONDS=0)
+    assert ready()[1]["status"] == "ok"
+
+
+def test_a_market_that_cannot_be_loaded_by_a_fault_of_ours_is_logged(shop, ready, caplog):
+    with mock.patch.object(refresh, "read_rows", side_effect=ProgrammingError("no such column")):
+        assert ready()[0] == 503
+    record = next(one for one in caplog.records if one.name == "depict_reco.serving.readiness")
+    assert (record.levelname, record.exc_info[0]) == ("ERROR", ProgrammingError)
+
+
 def test_a_cache_that_is_away_is_degraded(trained_shop, ready, settings):
     settings.CACHES = {
         **settings.CACHES,
@@ -325,3 +360,59 @@ def test_a_feed_may_be_too_old(trained_shop, ready, limit):
     run.finished_at = timezone.now()
     run.save()
     assert words(ready()[1])["data"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("hours_since_runs", "active", "status"),
+    [
+        ([], True, "degraded"),
+        ([25, 1], True, "degraded"),
+        ([23, 1], True, "ok"),
+        ([25], False, "ok"),
+    ],
+)
+def test_a_feed_that_never_succeeded_may_be_too_old(
+    trained_shop, ready, limit, hours_since_runs, active, status
+):
+    feed = trained_shop.feeds.create(name="night", source="feed.csv", active=active)
+    for hours in hours_since_runs:
+        started_at = timezone.now() - timedelta(hours=hours)
+        feed.runs.create(
+            market=trained_shop, source="feed.csv", status=FeedRun.Status.FAILED,
+            started_at=started_at, finished_at=started_at,
+        )  # fmt: skip
+    assert words(ready()[1])["data"] == "ok", "no limit is set"
+
+    limit(READY_MAX_FEED_AGE_HOURS=24)
+    assert words(ready()[1])["data"] == status
+    if status == "degraded":
+        assert ready()[1]["checks"]["data"]["message"] == "Model or feed is too old: acme/se."
+
+    feed.runs.create(
+        market=trained_shop, source="feed.csv", status=FeedRun.Status.SUCCEEDED,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    assert words(ready()[1])["data"] == "ok"
+
+
+def test_another_feed_that_succeeds_does_not_hide_one_that_never_did(trained_shop, ready, limit):
+    limit(READY_MAX_FEED_AGE_HOURS=24)
+    good = trained_shop.feeds.create(name="good", source="feed.csv")
+    good.runs.create(
+        market=trained_shop, source="feed.csv", status=FeedRun.Status.SUCCEEDED,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    assert words(ready()[1])["data"] == "ok"
+
+    trained_shop.feeds.create(name="new", source="other.csv")
+    assert words(ready()[1])["data"] == "degraded"
+
+
+@pytest.mark.parametrize(("error", "lasts"), [(ProgrammingError, False), (InterfaceError, True)])
+def test_feeds_that_cannot_be_read_are_an_outage_only_without_a_connection(
+    trained_shop, ready, caplog, lasting_outage, error, lasts
+):
+    with mock.patch.object(FeedRun.objects, "filter", side_effect=error("no such column")):
+        assert ready()[0] == 200
+    assert outages().database.lasts is lasts
+    assert any(one.exc_info and one.exc_info[0] is error for one in caplog.records) is not lasts

@@ -29,9 +29,8 @@ def key(shop):
 
 @pytest.fixture
 def ask(key):
-    client = Client(headers={"X-API-KEY": key})
-
-    def post(body=BODY, path=MANY, **headers):
+    def post(body=BODY, path=MANY, *, raises=True, **headers):
+        client = Client(headers={"X-API-KEY": key}, raise_request_exception=raises)
         return client.post(path, body, content_type="application/json", headers=headers)
 
     return post
@@ -111,6 +110,14 @@ def test_a_type_that_does_not_exist_says_so(ask, log):
     assert (log.records[0].error, log.records[0].displays) == (UNKNOWN_TYPE, 0)
 
 
+def test_a_line_of_the_log_does_not_grow_with_what_was_asked(ask, log):
+    ask({**BODY, "market": "m" * 101, "type": "t" * 60_000})
+    ask({**BODY, "market": "m" * 100, "type": "t" * 100})
+
+    for record in log.records:
+        assert (record.tenant, record.market, record.type) == ("acme", "m" * 100, "t" * 100)
+
+
 @pytest.mark.parametrize("level", [logging.INFO, logging.ERROR])
 def test_nothing_of_a_person_and_no_secret_is_logged(ask, key, caplog, monkeypatch, level):
     caplog.set_level(level, logger="depict_reco.requests")
@@ -142,6 +149,15 @@ def test_a_failure_is_logged_with_its_context(ask, log, exchanges, monkeypatch):
     django_record = next(one for one in log.records if one.name == "django.request")
     assert django_record.request_id == "abc"
     assert [exchange.status for exchange in exchanges] == [500]
+
+
+def test_the_page_of_a_failure_has_the_id_of_its_request(ask, monkeypatch):
+    monkeypatch.setattr("depict_reco.api.views.recommend", fail)
+
+    answer = ask(raises=False, **{"X-Request-ID": "abc"})
+
+    assert (answer.status_code, answer.headers["X-Request-ID"]) == (500, "abc")
+    assert b"a fault in the engine" not in answer.content
 
 
 def test_the_log_is_off_unless_it_is_enabled(ask, caplog):

@@ -17,7 +17,7 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from depict_reco.models import ApiKey
+from depict_reco.models import ApiKey, Erasure
 from depict_reco.serving.defaults import add_default_types
 from tests.api.management.conftest import Shop, make_shop
 
@@ -40,6 +40,9 @@ def shop(db: None, tmp_path: Path) -> Shop:
     path = tmp_path / "feed.csv"
     path.write_text("product_id,title,price\ncup,Cup,9.90\n")
     type(shop.rows["feeds"]).objects.update(source=str(path), full=False)
+    shop.rows["erasures"] = Erasure.objects.create(
+        tenant=shop.tenant, asked_by="somebody", channel=Erasure.Channel.API, given=1
+    )
     return shop
 
 
@@ -65,6 +68,9 @@ def aim(case: schemathesis.Case, shop: Shop) -> None:
     """Point every other request at rows that there are."""
     if len(repr((case.body, case.query, case.path_parameters))) % 2:
         return
+    for event in case.body if isinstance(case.body, list) else ():
+        if isinstance(event, dict):
+            event.update(tenant="acme", market="se")
     for place in (case.body, case.query):
         if isinstance(place, dict):
             place.update({name: value for name, value in NAMES.items() if name in place})

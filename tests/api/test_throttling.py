@@ -14,6 +14,7 @@ from depict_reco.api import throttling
 from depict_reco.api.addresses import address_of, network_of
 from depict_reco.api.throttling import Rate, parse_rate
 from depict_reco.models import ApiKey
+from depict_reco.tenants import secrets
 from depict_reco.tenants.outages import outages
 
 MANY = "/v2/recommend/products/products"
@@ -93,6 +94,69 @@ def test_so_many_from_one_address_without_a_key(secret, bazaar, asked, limit):
     assert keyless(address="203.0.113.8").status_code == 200
     assert statuses(lambda: with_key(secret), 3) == [200] * 3
     assert keyless().headers["Access-Control-Allow-Origin"] == "https://bazaar.example"
+
+
+def with_any_key(address="203.0.113.7", path=MANY):
+    return Client(REMOTE_ADDR=address).generic(
+        "POST", path, json.dumps(ACME), headers={"X-API-KEY": secrets.generate()}
+    )
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"RATE_LIMIT_PER_ADDRESS": "2/minute"},
+        {"EVENT_RATE_LIMIT_PER_ADDRESS": "2/minute"},
+        {"RATE_LIMIT_PER_ADDRESS": "2/minute", "EVENT_RATE_LIMIT_PER_ADDRESS": "9/minute"},
+    ],
+)
+def test_guessing_keys_is_limited_and_asks_the_database_no_more(
+    secret, bazaar, asked, limit, limits, clock, django_assert_num_queries
+):
+    limit(**limits)
+    assert with_key(secret).status_code == 200
+
+    assert statuses(with_any_key, 2) == [401, 401]
+    limit(REFRESH_SECONDS=3600)
+    with django_assert_num_queries(0):
+        refused = with_any_key()
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "50")
+    assert refused.json() == {"detail": "Request was throttled. Expected available in 50 seconds."}
+    assert with_any_key(path="/management/v1/products").status_code == 429
+    assert with_any_key(address="203.0.113.8").status_code == 401
+    assert keyless().status_code == 200, "counted apart"
+
+    clock.return_value = NOW + 60
+    assert statuses(with_any_key, 3) == [401, 401, 429]
+
+
+def test_a_key_in_use_goes_on_beside_one_who_guesses(acme, secret, asked, limit):
+    limit(RATE_LIMIT_PER_ADDRESS="2/minute")
+    assert with_key(secret).status_code == 200
+    assert statuses(lambda: with_any_key("127.0.0.1"), 3) == [401, 401, 429]
+
+    acme.save()  # the keys of the shop are asked for anew
+    assert with_key(secret).status_code == 200
+    other = ApiKey.objects.issue(acme, name="other", scopes=["recommend"])[1]
+    assert with_key(other).status_code == 429
+
+
+def test_keys_are_refused_without_a_count_while_no_limit_is_set(acme, asked):
+    with mock.patch.object(throttling, "caches", side_effect=AssertionError):
+        assert statuses(with_any_key, 5) == [401] * 5
+
+
+def test_a_cache_that_is_away_lets_guesses_through_to_a_refusal(acme, limit, settings):
+    settings.CACHES = {
+        **settings.CACHES,
+        "counters": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        },
+    }
+    limit(RATE_LIMIT_PER_ADDRESS="1/day", RATE_LIMIT_CACHE="counters", RETRY_SECONDS=0.2)
+
+    assert statuses(with_any_key, 3) == [401] * 3
 
 
 def test_an_address_is_not_to_be_read_in_the_cache(bazaar, asked, limit):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -74,7 +77,12 @@ def test_the_manifest_tells_what_it_was_made_of(busy_shop):
     assert manifest["unknown_products"] == 0
     assert manifest["window"] == [stamp.isoformat() for stamp in trained.window]
     assert manifest["accuracy"]["next"]["questions"] > 0
-    assert manifest["model"]["weights"].keys() == {"next_items", "complements", "substitutes"}
+    assert manifest["model"]["weights"].keys() == {
+        "next_items",
+        "complements",
+        "companions",
+        "substitutes",
+    }
     assert manifest["depict_reco"]
     assert manifest["format"] == 2
 
@@ -272,6 +280,38 @@ def test_a_running_process_stays_with_the_last_good_one(shop, versions, artifact
     stays = load_current(shop.pk, known=known)
 
     assert (stays.version, stays.degraded) == (versions[1].version, True)
+
+
+def copied(settings):
+    """Return the versions that this machine has copies of."""
+    manifests = Path(settings.DEPICT_RECO["ARTIFACT_CACHE_DIR"]).glob("*/*/*/manifest.json")
+    return {file.parent.name for file in manifests}
+
+
+def test_copies_are_kept_of_the_served_version_and_the_one_before(shop, versions, settings):
+    names = [artifact.version for artifact in versions]
+    known = None
+    for served, expected in ((0, {0}), (1, {0, 1}), (2, {1, 2}), (1, {1})):
+        publish(versions[served])
+        known = load_current(shop.pk, known=known)
+        assert known.version == names[served]
+        assert copied(settings) == {names[at] for at in expected}
+
+
+@pytest.mark.parametrize("days", [6, 8])
+def test_copies_of_markets_that_are_no_more_are_removed_in_a_while(shop, versions, settings, days):
+    top = Path(settings.DEPICT_RECO["ARTIFACT_CACHE_DIR"])
+    own = top / f"{shop.tenant_id}/{shop.pk}"
+    gone = top / f"{shop.tenant_id}/987654"
+    for folder in (own, gone, top / "catalogues-1/2"):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder, (time.time() - days * 86_400,) * 2)
+
+    load_current(shop.pk, known=None)
+
+    assert gone.exists() is (days == 6)
+    assert own.exists()
+    assert (top / "catalogues-1/2").exists()
 
 
 @pytest.mark.parametrize("remains", [1, 0])

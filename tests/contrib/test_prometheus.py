@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError, connections
+from django.db import OperationalError, ProgrammingError, connections
 from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
@@ -18,9 +18,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from depict_reco.contrib.prometheus import apps as prometheus_apps
-from depict_reco.contrib.prometheus import views
+from depict_reco.contrib.prometheus import markets, views
 from depict_reco.contrib.prometheus.requests import RequestMetrics
-from depict_reco.models import ApiKey, Event, FeedRun
+from depict_reco.models import ApiKey, Event, FeedRun, Market, Product
+from depict_reco.serving import refresh, snapshots
+from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.signals import request_answered
 from depict_reco.tenants.outages import outages
 
@@ -146,6 +148,41 @@ def test_the_ages_of_model_feed_and_events(trained_shop, registry):
     assert found[key("depict_reco_products", **HERE)] == 31
 
 
+def test_changes_that_the_image_does_not_have_are_counted(shop, registry):
+    assert page()[key("depict_reco_changes_aside", **HERE)] == 0
+
+    Product.objects.filter(product_id__in=["spade-1", "spade-2"]).change(price=7)
+
+    assert page()[key("depict_reco_changes_aside", **HERE)] == 2
+
+
+def test_a_snapshot_that_lags_behind_the_directory_is_told(shop, registry, settings):
+    settings.DEPICT_RECO |= {"RETRY_SECONDS": 0}
+    lag = key("depict_reco_market_lag_seconds", **HERE)
+    assert page()[lag] == 0
+
+    snapshot_book()._right_at[shop.pk] -= 60
+    assert page()[lag] == 0, "nothing has changed since"
+
+    Product.objects.filter(product_id="spade-1").change(price=7)
+    snapshot_book()._right_at[shop.pk] -= 60
+    with mock.patch.object(refresh, "read_rows", side_effect=ProgrammingError("no such column")):
+        assert 60 <= page()[lag] < 75
+    assert page()[lag] == 0
+
+
+def test_a_model_that_is_still_being_loaded_lags(trained_shop, registry):
+    lag = key("depict_reco_market_lag_seconds", **HERE)
+    assert page()[lag] == 0
+
+    with mock.patch.object(snapshots.SnapshotBook, "_load_artifact"):
+        Market.objects.advance(trained_shop.pk, "artifact_revision")
+        page()
+        snapshot_book()._awaiting_since[trained_shop.pk] -= 60
+        assert 60 <= page()[lag] < 75
+    assert page()[lag] == 0
+
+
 def test_a_market_without_a_model_is_not_all_right(shop, registry):
     found = page()
 
@@ -160,6 +197,16 @@ def test_without_a_database_the_rest_is_still_there(ask, lasting_outage):
 
     assert found[key("depict_reco_products", **HERE)] == 31
     assert key("depict_reco_event_age_seconds", **HERE) not in found
+
+
+def test_ages_that_cannot_be_read_by_a_fault_of_ours_are_no_outage(shop, registry, caplog):
+    with mock.patch.object(markets, "_newest_event", side_effect=ProgrammingError("no column")):
+        found = page()
+
+    assert found[key("depict_reco_products", **HERE)] == 31
+    assert key("depict_reco_event_age_seconds", **HERE) not in found
+    assert not outages().database.lasts
+    assert "The ages of feeds and events cannot be read." in caplog.text
 
 
 def test_a_process_that_never_had_a_database(shop, registry, lasting_outage):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,6 +10,9 @@ import pytest
 
 from tests.e2e.installation import Installation
 from tests.e2e.processes import newest_postgres
+from tests.e2e.storefront import BROWSER, run
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +32,28 @@ def installation():
     finally:
         whole.clean_up()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser, and what drives it."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed here")
+    needed = json.loads((BROWSER / "package.json").read_text())["engines"]["node"]
+    node = run(["node", "--version"]).strip()
+    if numbers(node) < numbers(needed):
+        pytest.skip(f"what drives the browser needs node {needed}, here is {node}")
+    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if found is None:
+        pytest.skip("Chromium is not installed here")
+    installed = BROWSER / "node_modules/.package-lock.json"
+    lock = BROWSER / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        run(["npm", "ci", "--ignore-scripts"])
+    return found
+
+
+def numbers(version: str) -> list[int]:
+    """Return the parts of a version, to be compared."""
+    return [int(part) for part in re.findall(r"\d+", version)]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import itertools
 import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.e2e.processes import HOST, Postgres, Redis, Staff, WebServer, wait_until
+import jsonschema
+
+from tests.e2e.processes import HOST, ROOT, Postgres, Redis, Staff, WebServer, wait_until
 
 MANY = "/v2/recommend/products/products"
 LIMIT = 10
@@ -49,8 +53,9 @@ class Response:
 class Installation:
     """Everything that runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, niceness: int = 0) -> None:
         self.folder = folder
+        self._niceness = niceness
         self.postgres = Postgres(folder)
         self.redis = Redis(folder)
         (folder / "metrics").mkdir()
@@ -62,22 +67,26 @@ class Installation:
             "VAR_DIR": str(folder),
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         }
-        self.servers = [WebServer(name, folder, environment) for name in ("a", "b")]
+        # as on another machine, the second shares nothing but the database, Redis and the models
+        apart = environment | {"COPIES_DIR": str(folder / "copies of b")}
+        self.servers = [WebServer("a", folder, environment), WebServer("b", folder, apart)]
         self.environment = environment
         self.keys: dict[str, str] = {}
         self.staff: Staff | None = None
 
-    def start(self) -> None:
+    def start(self, set_up: str = SET_UP) -> None:
+        """Start everything; ``set_up`` makes the shop acme and returns keys by name."""
         self.postgres.start()
         self.postgres.make_database()
         self.redis.start()
         # it is no web process: its own counts would be taken for a dead worker's
         staff = {k: v for k, v in self.environment.items() if k != "PROMETHEUS_MULTIPROC_DIR"}
-        self.staff = Staff(staff)
-        self.keys = self.do(SET_UP)
+        staff["DJANGO_SETTINGS_MODULE"] = "tests.e2e.office"
+        self.staff = Staff(staff, niceness=self._niceness)
+        self.keys = self.do(set_up)
         for server in self.servers:
             server.start()
-        wait_until(self.is_ready, seconds=30, what="both servers are ready")
+        wait_until(self.is_ready, seconds=60, what="both servers are ready")
 
     def do(self, code: str) -> Any:
         """Let the staff do something."""
@@ -175,6 +184,12 @@ class Shoppers:
     threads: int = 4
     one_price: bool = False
     """Whether all prices of one answer must be the same."""
+    ask_about: Callable[[int], list[dict[str, Any]]] = field(
+        default=lambda number: _questions(number)
+    )
+    """The questions of each thread."""
+    pause: float = 0.005
+    """Seconds between the questions of a thread: the servers share two cores with all else."""
     answers: int = 0
     problems: list[str] = field(default_factory=list)
     """Answers that were not 200, or against the contract."""
@@ -187,6 +202,7 @@ class Shoppers:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Self:
+        _contract()
         for number in range(self.threads):
             thread = threading.Thread(target=self._shop, args=(number,), daemon=True)
             self._threads.append(thread)
@@ -201,7 +217,7 @@ class Shoppers:
     def _shop(self, number: int) -> None:
         connections: dict[str, http.client.HTTPConnection] = {}
         headers = {"X-API-KEY": self.installation.keys["acme"], "Content-Type": "text/plain"}
-        questions = itertools.cycle(_questions(number))
+        questions = itertools.cycle(self.ask_about(number))
         while not self._stop.is_set():
             for server in self.installation.servers:
                 connection = connections.get(server.name)
@@ -219,7 +235,7 @@ class Shoppers:
                     continue
                 self.slowest = max(self.slowest, time.monotonic() - start)
                 self._look_at(server, question, response)
-            time.sleep(0.005)  # the servers share two cores with everything else
+            time.sleep(self.pause)
 
     def _look_at(self, server: WebServer, question: dict[str, Any], response: Response) -> None:
         self.answers += 1
@@ -227,8 +243,17 @@ class Shoppers:
             self.degraded.add((server.name, away))
         if response.status != 200:
             self.problems.append(f"{server.name}: {response.status} {response.body}")
+        elif error := self._error(response.body):
+            self.problems.append(f"{server.name}: against the contract: {error}")
         elif complaint := self._complaint(question, response.body):
             self.problems.append(f"{server.name}: {complaint}: {question} {response.body}")
+
+    def _error(self, body: dict[str, Any]) -> str:
+        """Return what the contract says against an answer, of which one in ten is looked at."""
+        if self.answers % 10 != 1:
+            return ""
+        error = next(_contract().iter_errors(body), None)
+        return "" if error is None else error.message
 
     def _complaint(self, question: dict[str, Any], body: dict[str, Any]) -> str:
         displays = body["displays"]
@@ -242,6 +267,14 @@ class Shoppers:
             prices = [(one["product_id"], one["price"]) for one in displays]
             return f"old and new prices in one answer {prices}"
         return ""
+
+
+@functools.cache
+def _contract() -> jsonschema.Draft202012Validator:
+    """Return what validates answers."""
+    document = json.loads((ROOT / "tests" / "api" / "contract.json").read_text())
+    root = {"$ref": "#/components/schemas/RecommendResponse"}
+    return jsonschema.Draft202012Validator(root | {"components": document["components"]})
 
 
 def _questions(number: int) -> list[dict[str, Any]]:

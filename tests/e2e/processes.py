@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -67,6 +68,20 @@ class Postgres:
     def stop(self) -> None:
         """Stop it at once, whoever is connected."""
         self._run("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
+
+    def freeze(self) -> None:
+        """Let it hang: whoever asks waits."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        first = int((Path(self._data) / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for pid in (first, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def make_database(self) -> None:
         self._run("createdb", "-h", HOST, "-p", str(self.port), "-U", "postgres", "reco")
@@ -149,10 +164,21 @@ class WebServer:
         wait_until(lambda: listens(self.port), seconds=30, what=f"{self.name} listens")
 
     @property
+    def pid(self) -> int:
+        """The process id of the server itself."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def own_megabytes(self) -> float:
+        """The memory of the worker that it shares with nobody and that is no file's."""
+        status = Path(f"/proc/{self.worker}/status").read_text()
+        return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+
+    @property
     def worker(self) -> int:
         """The process id of the worker."""
-        assert self._process is not None
-        pid = self._process.pid
+        pid = self.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[0]) if children else 0
 
@@ -168,13 +194,58 @@ class WebServer:
         self._log.close()
 
 
+class SocketServer:
+    """uvicorn with one process, for WebSockets."""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+        self.name = name
+        self.port = free_port()
+        self.more: list[str] = []
+        """Further options."""
+        self._log = (folder / f"{name}.log").open("w")
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"ws://{HOST}:{self.port}/ws/create-events"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "tests.e2e.asgi:application", "--host", HOST,
+             "--port", str(self.port), "--lifespan", "off", "--log-level", "warning",
+             "--ws", "websockets-sansio", "--ws-max-size", "65536",
+             "--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "10",
+             *self.more],
+            cwd=ROOT, env=self._environment, stderr=self._log,
+        )  # fmt: skip
+        wait_until(lambda: listens(self.port), seconds=30, what=f"{self.name} listens")
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def clean_up(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(20)
+        self._log.close()
+
+
 class Staff:
     """Somebody who changes things; see worker.py."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], *, niceness: int = 0) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.worker"],
-            cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            ["nice", "-n", str(niceness), sys.executable, "-m", "tests.e2e.worker"],
+            cwd=ROOT, env={"OPENBLAS_NUM_THREADS": "1", **environment},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def do(self, code: str) -> Any:

@@ -27,15 +27,23 @@ DATABASES = {
     "default": dj_database_url.parse(
         os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True
     )
-    | {"OPTIONS": {"connect_timeout": 2}}
 }
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": os.environ["REDIS_URL"],
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 2}
+else:
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
     }
-}
+if redis_url := os.environ.get("REDIS_URL"):
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis_url,
+            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        }
+    }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -52,7 +60,9 @@ LOGGING = {
 }
 DEPICT_RECO = {
     "ARTIFACT_DIR": str(VAR / "artifacts"),
-    "ARTIFACT_CACHE_DIR": str(VAR / "copies"),
+    "ARTIFACT_CACHE_DIR": os.environ.get("COPIES_DIR", str(VAR / "copies")),
+    "REFRESH_SECONDS": float(os.environ.get("REFRESH_SECONDS", "1")),
+    "CHANGES_CACHE": os.environ.get("CHANGES_CACHE", ""),
     "OPERATIONS_TOKEN": "let-me-see",
     "RATE_LIMIT_PER_KEY": "1000000/minute",  # never reached, but counted in Redis
 }

@@ -9,10 +9,10 @@ import pytest
 
 from depict_reco.engine.content import ContentModel, ProductText
 from depict_reco.engine.interactions import Action, Interactions
+from depict_reco.engine.linear import Gram
 from depict_reco.engine.model import FitOptions, ShopModel
 from depict_reco.engine.neighbours import (
     fit_cooccurrence,
-    fit_ease,
     fit_transitions,
     fit_two_steps,
     transition_counts,
@@ -54,7 +54,7 @@ class TestTransitions(RelatedContract):
 
 class TestEase(RelatedContract):
     def fit(self, groups):
-        return fit_ease(groups, regularisation=1.0)
+        return Gram.of(groups).ease(count=200, regularisation=1.0)
 
 
 class TestTwoSteps(RelatedContract):

@@ -168,7 +168,7 @@ def test_what_speaks_against_an_item_has_a_negative_share(model):
     priors[1, 6] = 1.0
     changed = replace(model, popularity=replace(model.popularity, priors=priors))
     changed = changed.with_weights(
-        replace(Weights(), complements=(1.0, *[0.0] * len(BASKET_PARTS), -0.25))
+        replace(Weights(), companions=(1.0, *[0.0] * len(BASKET_PARTS), -0.25))
     )
     reasons = reasons_for(changed, Question.COMPLEMENTS, [0], 6)
     assert [reason.part for reason in reasons] == ["baskets", POPULARITY]

@@ -9,6 +9,7 @@ from depict_reco.engine.content import ProductText
 from depict_reco.engine.holdout import (
     accuracy,
     basket_questions,
+    companion_questions,
     measure,
     next_questions,
     split_by_time,
@@ -121,6 +122,20 @@ def test_a_basket_of_few_asks_five_times_at_most():
     questions = asked(basket_questions(groups_of([list(range(10))], n_items=10), 1000))
     assert len(questions) == len({target for _, target in questions}) == 5
     assert all(sorted([*known, target]) == list(range(10)) for known, target in questions)
+
+
+def test_companions_are_two_items_of_one_basket():
+    baskets = groups_of([list(range(at, at + 5)) for at in range(0, 500, 5)], n_items=500)
+    questions = asked(companion_questions(baskets, 100))
+    assert len(questions) == 100
+    assert all(len(known) == 1 and known[0] // 5 == target // 5 for known, target in questions)
+    steps = [(target - known[0]) % 5 for known, target in questions]
+    assert all(steps.count(step) >= 10 for step in (1, 2, 3, 4))
+
+
+def test_baskets_of_two_ask_as_pages_and_as_baskets():
+    questions = asked(companion_questions(groups_of([[1, 2], [3]], n_items=4), 1))
+    assert questions == [([1], 2)] * 2 or questions == [([2], 1)] * 2
 
 
 def test_questions_are_limited_and_spread():

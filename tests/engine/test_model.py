@@ -158,10 +158,21 @@ def test_priors_lift_and_lower_what_the_parts_name(model):
     )
 
 
+def test_one_product_is_answered_with_weights_of_its_own(model):
+    """Of two products the linear model speaks alone, of one the content."""
+    names = (*BASKET_PARTS, *PRIORS)
+    linear, content = (
+        tuple(float(name == only) for name in names) for only in ("linear", "content")
+    )
+    changed = model.with_weights(replace(model.weights, complements=linear, companions=content))
+    assert set(changed.complements(query(0)).items.tolist()) == {1, 2}
+    assert top(changed.complements(query(0, 6)), 1) == [3]
+
+
 def test_what_is_spoken_against_more_than_for_is_not_answered(model):
     """Kettles are never bought together: one in the basket speaks against the others."""
     weights = tuple(float(name == "linear") for name in (*BASKET_PARTS, *PRIORS))
-    changed = model.with_weights(replace(model.weights, complements=weights))
+    changed = model.with_weights(replace(model.weights, companions=weights))
     assert set(changed.complements(query(0)).items.tolist()) == {3, 6}
 
 
@@ -212,7 +223,7 @@ def test_what_is_viewed_and_then_wanted_completes():
         rows += [(2, Action.VIEW, session, -1)]
     model = ShopModel.fit(happened(rows, n_items=3), [ProductText()] * 3, options=FitOptions())
     only = tuple(float(name == "crossed") for name in (*BASKET_PARTS, *PRIORS))
-    answer = model.with_weights(replace(model.weights, complements=only)).complements(query(0))
+    answer = model.with_weights(replace(model.weights, companions=only)).complements(query(0))
     assert answer.items.tolist() == [1]
 
 

@@ -17,6 +17,14 @@ def market(db) -> Market:
 
 
 @pytest.fixture
+def other_market(market) -> Market:
+    """Another market of the same tenant."""
+    return Market.objects.create(
+        tenant=market.tenant, slug="de", name="DE", currency="EUR", default_locale="de-DE"
+    )
+
+
+@pytest.fixture
 def real_data() -> Path:
     root = Path(__file__).resolve().parents[2]
     folder = Path(os.environ.get("DEPICT_RECO_DATA") or root.parent / "shared" / "data")

@@ -21,8 +21,9 @@ from depict_reco.events.results import (
     EventImportResult,
     Rejection,
 )
+from depict_reco.events.values import clamp_time
 from depict_reco.exceptions import EventImportError
-from depict_reco.models import Event, Market, Product
+from depict_reco.models import Event, Market, Product, Refusal
 from depict_reco.tasks import import_events as import_task
 
 pytestmark = pytest.mark.django_db
@@ -256,6 +257,26 @@ def test_bad_rows_lose_no_good_ones(run):
     assert result.rejections[-1].reason == "is missing"
 
 
+def test_times_that_cannot_be_are_put_right_and_counted(run):
+    content = (
+        "user,item,time\n1,a,1900-01-01\n1,b,2999-01-01\n1,c,2011-05-01\n"
+        "1,b,2999-01-01\n1,b,2999-01-02\n"
+    )
+    before = datetime.now(UTC)
+    expected = {"rows": 5, "stored": 4, "duplicates": 1, "clamped": 4}
+    assert counts(run(content)) == expected
+    first, second, *rest = stored("product_id", "time")
+    assert [first, second] == [
+        ("a", clamp_time(datetime(1970, 1, 1, tzinfo=UTC))),
+        ("c", datetime(2011, 5, 1, tzinfo=UTC)),
+    ]  # fmt: skip
+    assert [name for name, _ in rest] == ["b", "b"]
+    assert all(before <= time <= datetime.now(UTC) for _, time in rest)
+    again = counts(run(content))
+    assert again == {"rows": 5, "duplicates": 5, "clamped": 4}
+    assert Refusal.objects.get().reason == "clock"
+
+
 def test_bytes_that_are_no_text_cost_their_row_only_where_they_are_used(run):
     content = "user,item,time,note\n1,a,2011-05-01,£\n1,£,2011-05-01,\n".encode("latin-1")
     result = run(content)
@@ -294,16 +315,20 @@ def test_a_product_that_comes_later_makes_no_second_event(run, market):
 
 
 def test_each_batch_takes_two_queries(run, settings):
-    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "IMPORT_BATCH_SIZE": 10}
+    settings.DEPICT_RECO = {
+        **settings.DEPICT_RECO,
+        "IMPORT_BATCH_SIZE": 10,
+        "REFRESH_SECONDS": 60.0,
+    }
     content = "user,item,time\n" + "".join(f"1,p{i},{1300000000 + i}\n" for i in range(25))
     with CaptureQueriesContext(connection) as queries:
         assert run(content).stored == 25
     # SQLite's driver is given the rows of a statement one by one, and logs them so.
     words = [re.sub(r"^\d+ times: ", "", q["sql"]).split()[0] for q in queries]
-    assert [word for word in words if word != "SAVEPOINT" and word != "RELEASE"] == [
-        "SELECT",
-        "INSERT",
-    ] * 3
+    words = [word for word in words if word not in ("SAVEPOINT", "RELEASE")]
+    words = ["SELECT" if word == "DECLARE" else word for word in words]  # PostgreSQL's iterators
+    rules = ["SELECT"] * 3  # what the tenant wants to be done with ids, once
+    assert words == ["SELECT", *rules, "INSERT", "SELECT", "INSERT", "SELECT", "INSERT"]
 
 
 def test_a_dry_run_stores_nothing_and_says_what_would_be(run):

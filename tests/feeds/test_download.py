@@ -21,7 +21,8 @@ from cryptography.x509.oid import NameOID
 
 from depict_reco.exceptions import AddressNotAllowedError, FeedError
 from depict_reco.feeds import addresses
-from depict_reco.feeds.download import parse, without_password
+from depict_reco.feeds.addresses import without_password
+from depict_reco.feeds.download import parse
 from depict_reco.feeds.sources import open_source
 
 FEED = b"id,title\n1,Shirt\n"
@@ -369,6 +370,17 @@ def test_what_is_no_web_address(url):
         ("https://user:secret@shop.example:8/feed?x=1", "https://***@shop.example:8/feed?x=1"),
         ("https://token@shop.example/feed", "https://***@shop.example/feed"),
         ("https://shop.example/@feed", "https://shop.example/@feed"),
+        ("https://shop.example/f?token=a%20b&page=2", "https://shop.example/f?token=***&page=2"),
+        (
+            "https://shop.example/f?x=1&API_KEY=abc#top",
+            "https://shop.example/f?x=1&API_KEY=***#top",
+        ),
+        ("https://shop.example/f?sv=1;sig=a/b", "https://shop.example/f?sv=1;sig=***"),
+        (
+            "https://shop.example/f?monkey=1&keyword=tea",
+            "https://shop.example/f?monkey=1&keyword=tea",
+        ),
+        ("https://shop.example/f?x=", "https://shop.example/f?x="),
         ("feeds/a@b.csv", "feeds/a@b.csv"),
         ("http://[::1", "http://[::1"),
     ],

@@ -9,12 +9,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from depict_reco.catalog.withdrawing import withdraw_products
 from depict_reco.exceptions import FeedError, FeedShrunkError
 from depict_reco.feeds.importer import import_products, import_stored_feed
 from depict_reco.feeds.results import ImportResult
 from depict_reco.models import Category, Feed, FeedRun, Market, Product
 from depict_reco.signals import feed_imported
 from tests.feeds.test_download import send, serving
+from tests.shop import add_product
 
 HEADER = "id,title,price,category,colour\n"
 
@@ -474,6 +476,26 @@ def test_a_stored_feed_asks_for_what_is_new_only(market, settings):
         changed.save()
         assert import_stored_feed(Feed.objects.get()).updated == 3
         assert len(requests) == 3
+
+
+def test_a_stored_feed_puts_back_what_a_page_took_out_though_it_has_not_changed(market, settings):
+    settings.DEPICT_RECO = {"FEED_ALLOW_PRIVATE_ADDRESSES": True}
+
+    def answer(handler) -> None:
+        known = handler.headers["If-None-Match"] == '"v1"'
+        send(handler, b"" if known else table(3).encode(), 304 if known else 200, ETag='"v1"')
+
+    with serving(answer) as (url, _):
+        feed = Feed.objects.create(market=market, name="main", source=url)
+        import_stored_feed(feed)
+        names = list(Product.objects.order_by("pk").values_list("product_id", flat=True))
+        assert withdraw_products(market.pk, names[:1]) == 1
+        add_product(market, "gone for good")
+        assert withdraw_products(market.pk, ["gone for good"]) == 1
+        assert import_stored_feed(feed).updated == 1
+        active = Product.objects.filter(active=True).order_by("pk")
+        assert list(active.values_list("product_id", flat=True)) == names
+        assert import_stored_feed(feed).status == "unchanged"
 
 
 def test_a_stored_feed_that_failed_is_read_again(market, settings):

@@ -259,7 +259,8 @@ def test_only_so_many_are_named(trained_shop):
 
 def test_an_unknown_type_has_nothing_to_explain(shop):
     found = explained(asked("no-such-type"))
-    assert found.answer == recommend(asked("no-such-type"))
+    assert found.answer.body == recommend(asked("no-such-type")).body
+    assert found.answer.error == "(tenant, market, type) not yet configured. Please contact Depict."
     assert (found.explanations, found.left_out) == ((), ())
 
 

@@ -22,8 +22,10 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch):
+def clock(request, monkeypatch):
     """The time by which turns go; call it to change the time."""
+    if "trained_shop" in request.fixturenames:  # other tests use its model, too
+        request.getfixturevalue("trained_shop")
     clock = mock.Mock(return_value=NOON)
     monkeypatch.setattr(exploration.timezone, "now", clock)
 

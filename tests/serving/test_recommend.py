@@ -4,12 +4,14 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import DataError, OperationalError
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from depict_reco.models import Market, Product, RecommendationType, Tenant
+from depict_reco.serving import recommend as recommending
 from depict_reco.serving.defaults import DEFAULT_TYPES
 from depict_reco.serving.requests import UNKNOWN_TYPE
 from depict_reco.tasks import train_market
@@ -112,6 +114,23 @@ def test_server_is_nobody(trained_shop):
     shops.add_event(trained_shop, "spade-2", session_id="server")
 
     assert ask("for_you", session_id="server", dsid="server", limit=1) == ["puzzle-5"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "away"), [(OperationalError("gone"), True), (DataError("a fault of ours"), False)]
+)
+def test_an_answer_goes_without_a_history_that_cannot_be_read(
+    trained_shop, monkeypatch, caplog, failure, away
+):
+    ask("for_you", limit=4)
+
+    def refuse(*args, **kwargs):
+        raise failure
+
+    monkeypatch.setattr(recommending, "recent_product_events", refuse)
+    assert len(ask("for_you", "teapot-1", session_id="s", limit=4)) == 4
+    assert ("The database does not answer" in caplog.text) is away
+    assert ("a fault of ours" in caplog.text) is not away
 
 
 def test_the_history_may_name_products_by_sku_only(trained_shop):
@@ -479,9 +498,9 @@ def test_the_queries_of_a_change_do_not_grow_with_the_catalogue(
     settings.DEPICT_RECO |= {"REFRESH_SECONDS": 0.0}
     for number in range(100):
         shops.add_product(warm, f"more-{number}", category="toys")
-    # tenants; links, products, categories
-    with django_assert_num_queries(4):
+    # tenants; how many have changed; links, products, categories
+    with django_assert_num_queries(5):
         answer("popular")
     Product.objects.filter(product_id__startswith="more-").change(price=5)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         answer("popular")

@@ -8,23 +8,29 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+from django.db import OperationalError
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from depict_reco.artifacts.copies import UNFINISHED, cache_dir
 from depict_reco.artifacts.current import ItemIds
-from depict_reco.artifacts.store import cache_dir
 from depict_reco.models import Category, Market, Product
-from depict_reco.serving import image_files, mapped, refresh
+from depict_reco.serving import image_files, mapped, refresh, snapshots
+from depict_reco.serving.background import Background
 from depict_reco.serving.columns import Columns
-from depict_reco.serving.snapshots import _common, snapshot_book
+from depict_reco.serving.pairing import in_common
+from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.tenants.directory import directory
 from tests import shop as shops
+from tests.conftest import wait_for
 from tests.serving.asking import ask, displays
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +42,7 @@ def entry():
 
 def files():
     """Return the images that lie on this machine."""
-    return sorted(cache_dir().glob("catalogues-*/*/*.catalogue1"))
+    return sorted(cache_dir().glob("catalogues-*/*/*.catalogue2"))
 
 
 def restart():
@@ -135,14 +141,43 @@ def test_each_database_has_images_of_its_own(shop):
     assert "Of another shop" in {d["title"] for d in displays("popular", limit=128)}
 
 
-def test_a_database_that_was_turned_back_is_not_answered_from_later_images(shop):
-    ask("popular")
-    Market.objects.filter(pk=shop.pk).update(catalog_revision=1)
-    Product.objects.filter(product_id="spade-1").update(title="As it was")
+def price_of_spade_1():
+    return {d["product_id"]: d["price"] for d in displays("popular", limit=128)}["spade-1"]
 
-    restart()
 
-    assert "As it was" in {d["title"] for d in displays("popular", limit=128)}
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_database_that_was_turned_back_is_not_answered_from_later_images(shop, writable):
+    """Nor when its counter has passed the number of such an image again."""
+    Product.objects.filter(product_id="spade-1").change(price="100")
+    restored = Market.objects.get(pk=shop.pk).catalog_revision
+    Product.objects.filter(product_id="spade-1").change(price="999")
+    no_file = mock.patch.object(mapped, "write", side_effect=OSError("no space left"))
+    with nullcontext() if writable else no_file:
+        assert price_of_spade_1() == "999.00"
+
+        Market.objects.filter(pk=shop.pk).update(catalog_revision=restored)
+        Product.objects.filter(product_id="spade-1").update(price="100", revision=restored)
+        restart()
+        assert price_of_spade_1() == "100.00"
+
+        for price in ("7", "8"):  # the first change has the number of the image
+            Product.objects.filter(product_id="spade-2").change(price=price)
+            assert price_of_spade_1() == "100.00"
+        restart()
+        assert price_of_spade_1() == "100.00"
+
+
+def test_an_image_of_a_process_that_looked_later_is_used_and_stays(shop):
+    behind = entry()
+    Product.objects.filter(product_id="spade-1").change(price="7")
+    refresh.opened(entry())
+    (path,) = files()
+
+    with mock.patch.object(refresh, "read_rows", side_effect=AssertionError("read again")):
+        columns = refresh.opened(behind)
+
+    assert columns.image.revision == behind.catalog_revision + 1
+    assert files() == [path]
 
 
 # Files that are not as they should be
@@ -176,7 +211,7 @@ def test_a_broken_file_is_made_anew(shop, harm):
 def test_what_a_killed_process_left_behind_is_cleared_away(shop):
     ask("popular")
     (path,) = files()
-    left_over = path.with_name(f"{mapped.UNFINISHED}half")
+    left_over = path.with_name(f"{UNFINISHED}half")
     left_over.write_bytes(b"half a file")
     path.unlink()
 
@@ -184,6 +219,24 @@ def test_what_a_killed_process_left_behind_is_cleared_away(shop):
     ask("popular")
 
     assert not left_over.exists()
+    assert len(files()) == 1
+
+
+@pytest.mark.parametrize(("days", "there"), [(6, True), (8, False)])
+def test_images_of_markets_that_are_no_more_are_cleared_away(shop, days, there):
+    ask("popular")
+    (path,) = files()
+    (gone := path.parents[1] / ("0" * 32)).mkdir()
+    for folder in (gone, path.parent):
+        os.utime(folder, (time.time() - days * 86_400,) * 2)
+    Product.objects.filter(product_id="bear-s").change(price="5")
+    path.unlink()
+    os.utime(path.parent, (time.time() - days * 86_400,) * 2)
+
+    restart()
+    ask("popular")
+
+    assert gone.exists() is there
     assert len(files()) == 1
 
 
@@ -260,6 +313,97 @@ def test_many_changes_make_a_new_image_in_the_background(shop, monkeypatch):
     assert [d["product_id"] for d in again] == [d["product_id"] for d in found]
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """Let three changes count as too many to be kept aside."""
+    monkeypatch.setattr(refresh, "MOST_READ", 3)
+    monkeypatch.setattr(refresh, "MOST_READ_SHARE", 0.01)
+
+
+def test_so_many_changes_that_a_new_image_is_read(shop, few):
+    ask("popular")
+    Product.objects.filter(product_id__in=["spade-1", "spade-2", "spade-3"]).change(price="6")
+    ask("popular")
+    assert snapshot_book().get(entry()).columns.n_changes == 3
+
+    Product.objects.filter(product_id__in=["spade-1", "spade-2"]).change(price="7")
+    Product.objects.filter(product_id__in=["spade-3", "spade-4"]).change(price="7")
+    Product.objects.filter(product_id="spade-5").delete()
+    with mock.patch.object(refresh, "with_changes", side_effect=AssertionError("kept aside")):
+        found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+
+    assert [found.get(f"spade-{number}") for number in range(1, 6)] == ["7.00"] * 4 + [None]
+    columns = snapshot_book().get(entry()).columns
+    assert (columns.n_changes, columns.image.revision) == (0, entry().catalog_revision)
+    assert told(columns) == told(fresh())
+    assert len(files()) == 1
+
+
+def test_one_process_reads_the_image_and_the_others_map_it(shop, few):
+    ask("popular")
+    first = snapshot_book()
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+    displays("popular")
+
+    snapshot_book.cache_clear()
+    with mock.patch.object(refresh, "_read", side_effect=AssertionError("read again")):
+        assert snapshot_book().get(entry()).columns.n_changes == 0
+        other = snapshots.SnapshotBook()
+        other._snapshots[shop.pk] = replace(
+            first.get(entry()), market=replace(entry(), catalog_revision=1)
+        )
+        other._artifact_revisions[shop.pk] = 0
+        assert other.get(entry()).columns.n_changes == 0
+
+
+def test_a_process_that_starts_after_many_changes_reads_a_new_image(shop, few):
+    ask("popular")
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+
+    restart()
+    with mock.patch.object(refresh, "with_changes", side_effect=AssertionError("kept aside")):
+        found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+
+    assert found["spade-1"] == "7.00"
+
+
+def test_nobody_waits_for_an_image(shop, few, monkeypatch, settings):
+    settings.DEPICT_RECO |= {"REFRESH_SECONDS": 0.0}
+    monkeypatch.setattr(snapshots, "Background", Background)
+    old = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+    wanted = entry()
+    columns = fresh()
+    go_on = threading.Event()
+
+    def slowly(*_):
+        assert go_on.wait(30)
+        return columns
+
+    with mock.patch.object(snapshots, "opened_anew", slowly):
+        for _ in range(3):
+            found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+            assert found == old
+        go_on.set()
+        wait_for(lambda: snapshot_book().get(wanted).columns is columns)
+    assert {d["price"] for d in displays("popular", limit=128) if "spade" in d["product_id"]} == {
+        "7.00"
+    }
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), MemoryError()], ids=repr)
+def test_an_image_that_cannot_be_made_leaves_the_old_state(shop, few, settings, error):
+    settings.DEPICT_RECO |= {"RETRY_SECONDS": 0.001}
+    old = displays("popular", limit=128)
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+    with mock.patch.object(snapshots, "opened_anew", side_effect=error):
+        assert [d["price"] for d in displays("popular", limit=128)] == [d["price"] for d in old]
+    time.sleep(0.01)
+
+    found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
+    assert found["spade-1"] == "7.00"
+
+
 def test_many_changes_are_laid_out_where_no_file_can_be_written(shop, monkeypatch):
     monkeypatch.setattr(refresh, "FEWEST_CHANGES", 3)
     with mock.patch.object(mapped, "write", side_effect=OSError("no space left")):
@@ -314,7 +458,7 @@ def test_changes_kept_aside_and_a_new_image_say_what_the_database_says(shop, ste
     expected = told(fresh())
 
     assert told(columns) == expected
-    assert told(refresh.laid_out(columns, entry())) == expected
+    assert told(Columns.of(refresh._lay_out(columns, entry()))) == expected
 
 
 def change(shop, kind, at, name, number):
@@ -403,4 +547,4 @@ def test_the_ids_that_two_lists_begin_with_are_counted(ours, theirs):
     expected = 0
     while expected < min(len(ours), len(theirs)) and ours[expected] == theirs[expected]:
         expected += 1
-    assert _common(item_ids, group_ids) == expected
+    assert in_common(item_ids, group_ids) == expected

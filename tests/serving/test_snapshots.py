@@ -2,20 +2,29 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import (
+    DataError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+)
 from django.utils import timezone
 
 from depict_reco.artifacts.publish import roll_back
-from depict_reco.models import Category, Product, RecommendationType
-from depict_reco.serving import refresh
+from depict_reco.models import Category, Market, Product, RecommendationType
+from depict_reco.serving import refresh, snapshots
 from depict_reco.serving.displays import Displays
 from depict_reco.serving.requests import UNKNOWN_TYPE
 from depict_reco.serving.snapshots import snapshot_book
 from depict_reco.tasks import train_market
 from depict_reco.tenants.directory import directory
+from depict_reco.tenants.outages import outages
 from tests import shop as shops
 from tests.serving.asking import answer, ask, displays
 
@@ -206,6 +215,47 @@ def test_a_market_s_currency_and_locales_change(shop):
     assert "Karhu" in {display["title"] for display in found}
 
 
+@pytest.mark.parametrize("variants", [False, True])
+@pytest.mark.parametrize("published", [False, True])
+def test_a_market_s_settings_change_together_with_a_product(shop, variants, published):
+    """Between the same two looks, and with a publishing besides."""
+
+    def shown(product_id, locale):
+        found = displays("popular", limit=128, locale=locale, variants=variants)
+        found = [one["variant_displays"][0] for one in found] if variants else found
+        one = next(x for x in found if x["product_id"] == product_id)
+        return one["title"], one["price"], one["currency"]
+
+    Product.objects.filter(product_id="puzzle-1").change(
+        title="Pussel", texts={"fi": {"title": "Palapeli"}, "en-SE": {"title": "Puzzle"}}
+    )
+    assert shown("puzzle-1", "fi") == ("Pussel", "30.00", "SEK")
+    assert shown("puzzle-1", "en-SE") == ("Puzzle", "30.00", "SEK")
+
+    shop.currency, shop.default_locale, shop.locales = "EUR", "fi", ["sv-SE"]
+    shop.save()
+    Product.objects.filter(product_id="spade-1").change(price="7")
+    if published:
+        Market.objects.advance(shop.pk, "artifact_revision")
+
+    assert shown("puzzle-1", "fi") == ("Palapeli", "30.00", "EUR")
+    assert shown("puzzle-1", "en-SE") == ("Palapeli", "30.00", "EUR")
+    assert shown("puzzle-1", "sv-SE") == ("Pussel", "30.00", "EUR")
+    assert shown("spade-1", "fi") == ("Spade 1", "7.00", "EUR")
+
+
+def test_locales_change_together_with_a_product(shop):
+    Product.objects.filter(product_id="puzzle-1").change(texts={"fi": {"title": "Palapeli"}})
+    ask("popular", locale="fi")
+
+    shop.locales = ["fi"]
+    shop.save()
+    Product.objects.filter(product_id="spade-1").change(price="7")
+
+    found = displays("popular", limit=128, locale="fi")
+    assert "Palapeli" in {display["title"] for display in found}
+
+
 def test_a_new_artifact_and_a_rollback_are_seen(busy_shop):
     assert answer("cross_sell", "teapot-1", limit=1).sources == ("trending",)
 
@@ -258,6 +308,36 @@ def test_a_database_that_fails_leaves_the_old_state(shop, error):
         assert "spade-1" in ask("popular", limit=128)
 
     assert "spade-1" not in ask("popular", limit=128)
+
+
+@pytest.mark.parametrize("error", [ProgrammingError, DataError])
+def test_a_fault_of_ours_leaves_the_old_state_and_is_no_outage(shop, settings, caplog, error):
+    ask("popular")
+    Product.objects.filter(product_id="spade-1").change(in_stock=False)
+    settings.DEPICT_RECO |= {"RETRY_SECONDS": 3600}
+    with mock.patch.object(refresh, "read_rows", side_effect=error("no such column")) as read:
+        for _ in range(3):
+            assert "spade-1" in ask("popular", limit=128)
+        assert read.call_count == 1, "a fault does not go away from one request to the next"
+    assert not outages().database.lasts
+    assert snapshot_book().fails(entry())
+    (record,) = (one for one in caplog.records if one.levelname == "ERROR")
+    assert record.exc_info[0] is error
+    assert record.getMessage() == "Market se cannot be read; it stays as it was."
+
+    assert "spade-1" in ask("popular", limit=128)
+    settings.DEPICT_RECO |= {"RETRY_SECONDS": 0}
+    assert "spade-1" not in ask("popular", limit=128)
+    assert not snapshot_book().fails(entry())
+
+
+def test_a_fault_of_ours_in_the_first_state_is_raised(shop):
+    with (
+        mock.patch.object(refresh, "read_rows", side_effect=ProgrammingError("no such column")),
+        pytest.raises(ProgrammingError),
+    ):
+        ask("popular")
+    assert not outages().database.lasts
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
@@ -324,6 +404,82 @@ def test_while_one_thread_refreshes_others_are_answered(artifact_dir):
     assert "spade-1" not in ask("popular", limit=128)
 
 
+@contextmanager
+def one_renews_and_another_asks(settings, *, refresh_seconds=1.0, idle=True):
+    """Yield what ends the renewal, and the prices that the other thread was answered."""
+    old = snapshot_book().get(entry())
+    Product.objects.filter(product_id="spade-1").change(price="7")
+    wanted = entry()
+    settings.DEPICT_RECO |= {"REFRESH_SECONDS": refresh_seconds}
+    snapshot_book()._right_at[wanted.pk] -= 60 if idle else 0
+    new = snapshots._renewed(old, wanted)  # in this thread: others do not see the test's rows
+    renewing, go_on = threading.Event(), threading.Event()
+    told = []
+
+    def slowly(*_):
+        renewing.set()
+        assert go_on.wait(20)
+        return new
+
+    def ask_another():
+        columns = snapshot_book().get(wanted).columns
+        told.append(float(columns.prices[columns.code_of("spade-1")]))
+
+    threads = [
+        threading.Thread(target=lambda: snapshot_book().get(wanted)),
+        threading.Thread(target=ask_another),
+    ]
+    with (
+        mock.patch.object(snapshots, "_renewed", slowly),
+        # these threads cannot ask the database, of which each would have one of its own
+        mock.patch.object(snapshots, "_needs_image", return_value=False),
+    ):
+        threads[0].start()
+        assert renewing.wait(20)
+        threads[1].start()
+        try:
+            yield go_on, told, threads[1]
+        finally:
+            go_on.set()
+            for thread in threads:
+                thread.join(20)
+
+
+def test_who_asks_an_idle_process_waits_for_the_one_that_renews(shop, monkeypatch, settings):
+    monkeypatch.setattr(snapshots, "PATIENCE", 20.0)
+    ask("popular")
+
+    with one_renews_and_another_asks(settings) as (go_on, told, thread):
+        thread.join(0.2)
+        assert told == []
+        go_on.set()
+        thread.join(20)
+
+    assert told == [7.0]
+
+
+def test_who_asks_an_idle_process_waits_no_longer_than_a_while(shop, monkeypatch, settings):
+    monkeypatch.setattr(snapshots, "PATIENCE", 0.1)
+    ask("popular")
+
+    with one_renews_and_another_asks(settings) as (_, told, thread):
+        thread.join(20)
+        assert told == [200.0]
+
+
+def test_who_asks_a_busy_process_waits_for_nobody(shop, monkeypatch, settings):
+    monkeypatch.setattr(snapshots, "PATIENCE", 20.0)
+    ask("popular")
+
+    with one_renews_and_another_asks(settings, refresh_seconds=60.0, idle=False) as (
+        _,
+        told,
+        thread,
+    ):
+        thread.join(20)
+        assert told == [200.0]
+
+
 def test_rendering_goes_on_while_displays_are_renewed(shop):
     """Others render from the old displays, which grow by it, while the new ones are made."""
     displays("popular", limit=3, variants=True)
@@ -338,7 +494,7 @@ def test_rendering_goes_on_while_displays_are_renewed(shop):
             return super().__getitem__(at)
 
     kept.put(Meanwhile((998, "sv-SE", False)), b"{}")
-    renewed = snapshot.displays.renewed(snapshot.columns, [])
+    renewed = snapshot.displays.renewed(snapshot.columns, [], market=snapshot.market)
 
     assert len(renewed._kept._young) == 4
     assert len(kept._young) == 5

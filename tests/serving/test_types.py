@@ -3,10 +3,13 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
+from depict_reco.exceptions import TypeKeyError
 from depict_reco.models import Market, RecommendationType, Tenant
 from depict_reco.serving.candidates import SOURCES
 from depict_reco.serving.defaults import DEFAULT_TYPES, add_default_types
 from depict_reco.serving.strategies import CHAINS, Strategy, validate_parameters
+from depict_reco.serving.types import type_book
+from depict_reco.tenants.directory import directory
 
 NAMES = [
     "similar", "related", "cross_sell", "upsell", "checkout", "after_basket", "front_page",
@@ -135,3 +138,28 @@ def test_a_type_is_called_by_its_name_and_market(acme):
 
     assert str(RecommendationType(tenant=acme, name="popular")) == "popular"
     assert str(RecommendationType(tenant=acme, market=market, name="popular")) == "popular (se)"
+
+
+def test_a_type_that_recommendation_ids_have_no_room_for_is_refused(shop):
+    fields = {"tenant": shop.tenant, "kind": "user_only", "strategy": "popular"}
+
+    RecommendationType.objects.create(pk=2**20 - 1, name="last", **fields)
+    with pytest.raises(TypeKeyError, match="up to 1,048,575, and this one would get 1,048,576"):
+        RecommendationType.objects.create(pk=2**20, name="too far", **fields)
+
+    assert not RecommendationType.objects.filter(name="too far").exists()
+
+
+def test_a_type_that_got_in_past_the_check_is_not_answered(shop, caplog):
+    RecommendationType.objects.bulk_create(
+        [
+            RecommendationType(
+                pk=2**20, tenant=shop.tenant, name="x", kind="user_only", strategy="popular"
+            )
+        ]
+    )
+    names = {entry.name for entry in type_book().types_of(directory().tenant("acme"))}
+
+    assert "popular" in names
+    assert "x" not in names
+    assert "Type x is not answered." in caplog.text

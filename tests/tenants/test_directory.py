@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DataError, InterfaceError, OperationalError, ProgrammingError, connections
 from django.db.models import JSONField, Value
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from depict_reco.models import ApiKey, Market, Tenant
 from depict_reco.tenants import directory as module
 from depict_reco.tenants import secrets
 from depict_reco.tenants.directory import Directory
+from depict_reco.tenants.outages import outages
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,14 @@ def warm(acme, settings):
     directory = Directory()
     directory.refresh()
     return directory
+
+
+@pytest.fixture
+def limit(settings):
+    def set_to(**values):
+        settings.DEPICT_RECO = {**settings.DEPICT_RECO, **values}
+
+    return set_to
 
 
 def pass_time(directory, seconds):
@@ -147,11 +157,49 @@ def test_a_malformed_secret_costs_no_query(warm, secret, django_assert_num_queri
         assert warm.key(secret) is None
 
 
-def test_an_unknown_secret_costs_one_query(warm, django_assert_num_queries):
+def test_an_unknown_secret_costs_one_query_however_often_it_is_tried(
+    warm, django_assert_num_queries
+):
     secret = secrets.generate()
 
     with django_assert_num_queries(1):
+        for _ in range(5):
+            assert warm.key(secret) is None
+    with django_assert_num_queries(1):
+        assert warm.key(secrets.generate()) is None
+
+
+def test_a_revoked_key_costs_one_query_however_often_it_is_tried(
+    warm, key, django_assert_num_queries
+):
+    row, secret = key
+    pass_time(warm, 3601)
+    assert warm.key(secret) is not None
+    row.revoke()
+    pass_time(warm, 3601)
+
+    with django_assert_num_queries(2):  # the tenants, and the key
+        for _ in range(5):
+            assert warm.key(secret) is None
+
+
+def test_a_key_that_is_made_after_it_was_tried_works_at_the_next_reading(acme, warm):
+    with mock.patch.object(secrets, "generate", return_value=(secret := secrets.generate())):
         assert warm.key(secret) is None
+        ApiKey.objects.issue(acme, name="new", scopes=["recommend"])
+    assert warm.key(secret) is None, "nothing has been read since"
+
+    pass_time(warm, 3601)
+
+    assert warm.key(secret).name == "new"
+
+
+def test_unknown_keys_kept_are_bounded(warm, monkeypatch):
+    warm._unknown = module.UnknownKeys(3)
+    for _ in range(8):
+        assert warm.key(secrets.generate()) is None
+
+    assert len(warm._unknown) <= 3
 
 
 def test_nothing_is_asked_when_warm(warm, key, django_assert_num_queries):
@@ -329,6 +377,36 @@ def test_without_a_database_the_known_stays_in_force(acme, key, error):
         assert directory.tenant("unknown") is None
 
 
+@pytest.mark.parametrize("error", [ProgrammingError, DataError])
+def test_a_fault_of_ours_is_no_outage_and_is_told_with_its_trace(acme, live, limit, caplog, error):
+    assert live.tenant("acme") is not None
+    limit(RETRY_SECONDS=3600)
+
+    with broken(error) as cursor:
+        for _ in range(3):
+            assert live.tenant("acme").markets.keys() == {"se", "us"}
+        assert cursor.call_count == 1, "a fault does not go away from one request to the next"
+    assert not outages().database.lasts
+    assert live.reading_fails
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info[0]) == ("ERROR", error)
+
+    Tenant.objects.create(slug="new", name="New")
+    assert live.tenant("new") is None
+    limit(RETRY_SECONDS=0)
+    assert live.tenant("new") is not None
+    assert not live.reading_fails
+
+
+def test_a_fault_of_ours_at_the_first_reading_is_raised_each_time(acme, live):
+    with broken(ProgrammingError):
+        for _ in range(2):
+            with pytest.raises(ProgrammingError):
+                live.tenant("acme")
+    assert not outages().database.lasts
+    assert live.tenant("acme") is not None
+
+
 def test_without_a_database_nobody_asks_it_until_it_is_back(acme, key, live, lasting_outage):
     _, secret = key
     assert live.key(secret) is not None
@@ -444,6 +522,58 @@ def test_a_slow_reading_holds_up_nobody(warm):
         warm.refresh()
 
     assert [entry.slug for entry in answers] == ["acme"]
+
+
+@contextmanager
+def one_reads_and_another_asks(directory):
+    """Yield what ends the reading, and what the other thread was told so far."""
+    reading, go_on = threading.Event(), threading.Event()
+    told = []
+    read = directory._read
+
+    def slowly():
+        reading.set()
+        assert go_on.wait(20)
+        # of the test's thread: another one would not see the test's transaction
+        directory._by_slug, directory._read_at = {"new": "fresh"}, time.monotonic()
+
+    def ask():
+        told.append(sorted(directory._by_slug) if directory.refresh() is None else None)
+
+    threads = [threading.Thread(target=directory.refresh), threading.Thread(target=ask)]
+    with mock.patch.object(directory, "_read", slowly):
+        threads[0].start()
+        assert reading.wait(20)
+        threads[1].start()
+        try:
+            yield go_on, told, threads[1]
+        finally:
+            go_on.set()
+            for thread in threads:
+                thread.join(20)
+    directory._read = read
+
+
+def test_who_asks_an_idle_process_waits_for_the_one_that_reads(warm, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 20.0)
+    pass_time(warm, 2 * 3601)
+
+    with one_reads_and_another_asks(warm) as (go_on, told, thread):
+        thread.join(0.2)
+        assert told == []
+        go_on.set()
+        thread.join(20)
+
+    assert told == [["new"]]
+
+
+def test_who_asks_an_idle_process_waits_no_longer_than_a_while(warm, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    pass_time(warm, 2 * 3601)
+
+    with one_reads_and_another_asks(warm) as (_, told, thread):
+        thread.join(20)
+        assert told == [["acme"]]
 
 
 def test_keys_kept_are_bounded(acme, live, monkeypatch):

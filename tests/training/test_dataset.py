@@ -158,6 +158,9 @@ def test_events_become_columns_in_time_order(market):
 def test_what_was_only_on_the_screen_says_nothing(market):
     add_event(market, "a", type="element_visible", time=at(1))
     add_event(market, "a", type="recommendations_inserted", time=at(2))
+    add_event(market, "a", type="product_unavailable", time=at(3))
+    add_event(market, "a", type="transaction_mapping", time=at(4), session_id="s", user_id="u")
+    add_event(market, "a", type="native_shopify_collection_view", time=at(5))
 
     data = read(market)
 
@@ -175,11 +178,21 @@ def test_events_of_unknown_products_are_counted_and_left_out(market):
     assert data.n_unknown == 2
 
 
-def test_a_session_is_told_by_its_id_however_long_it_pauses(market):
-    for minute in (0, 5, 500):
+def test_a_session_is_told_by_its_id_though_it_pauses(market):
+    for minute in (0, 5, 300):
         add_event(market, "a", session_id="s", time=at(minute))
 
     assert read(market).interactions.sessions.tolist() == [0, 0, 0]
+
+
+def test_a_session_id_that_is_kept_for_ever_names_several_sessions(market):
+    for minute in (0, 5, 500, 510):
+        add_event(market, "a", type="purchase", session_id="s", time=at(minute))
+        add_event(market, "a", session_id="t", time=at(minute + 1))
+
+    got = read(market).interactions
+    assert got.sessions.tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
+    assert got.baskets.tolist() == [0, -1, 0, -1, 1, -1, 1, -1]
 
 
 def test_an_order_without_a_session_is_one(market):

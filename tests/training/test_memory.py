@@ -4,7 +4,7 @@ import pytest
 
 from depict_reco.exceptions import TrainingMemoryError
 from depict_reco.training import memory
-from depict_reco.training.memory import available_mb, needed_mb, require_memory
+from depict_reco.training.memory import affordable_linear_items, available_mb, needed_mb
 
 MB = 1 << 20
 
@@ -97,26 +97,49 @@ def test_the_need_grows_with_events_and_products():
 
 
 def test_the_linear_model_needs_the_square_of_its_products():
-    """Of 12,000 products, 576 MB beside 132 MB for the products and 3.4 MB for the events."""
-    assert needed_mb(events=20_000, products=12_000) == 110 + 711_400_000 // MB
-    assert needed_mb(events=0, products=12_000) == 110 + 132_000_000 // MB
+    """Of 12,000 products, 576 MB beside 18 MB for the products and 20.8 MB for the events."""
+    assert needed_mb(events=40_000, products=12_000) == 110 + 614_800_000 // MB
+    assert needed_mb(events=40_000, products=13_000) == 110 + 616_300_000 // MB
+    assert needed_mb(events=200_000, products=30_000) == 110 + 1_749_000_000 // MB
+    assert needed_mb(events=0, products=12_000) == 110 + 18_000_000 // MB
+    assert needed_mb(events=40_000, products=12_000, linear_items=0) == 110 + 38_800_000 // MB
+
+
+def test_related_products_are_as_many_as_there_may_be():
+    """170 bytes an event; 11,000 bytes of each product that many events tell of."""
+    assert needed_mb(events=10_000_000, products=100, linear_items=0) == 110 + 1_701_100_000 // MB
 
 
 # Refusal
 
 
+def affordable(shop, monkeypatch, *, available, events=1_000_000, products=40_000):
+    monkeypatch.setattr(memory, "available_mb", lambda: available)
+    return affordable_linear_items(shop, events=events, products=products, days=60.0)
+
+
 @pytest.mark.django_db
 def test_what_fits_is_let_through(shop, monkeypatch):
-    monkeypatch.setattr(memory, "available_mb", lambda: needed_mb(events=5, products=5))
+    plenty = needed_mb(events=1_000_000, products=40_000)
 
-    assert require_memory(shop, events=5, products=5, days=1) == needed_mb(events=5, products=5)
+    assert affordable(shop, monkeypatch, available=plenty + 1) == 20_000
+    assert affordable(shop, monkeypatch, available=10 * plenty) == 20_000
+
+
+@pytest.mark.django_db
+def test_the_linear_model_shrinks_before_anything_is_refused(shop, monkeypatch):
+    """4 bytes times 10,000 squared are 382 MB; 3,000 products are the fewest."""
+    others = needed_mb(events=1_000_000, products=40_000, linear_items=0)
+
+    assert affordable(shop, monkeypatch, available=others + 382) == 10_006
+    assert affordable(shop, monkeypatch, available=others + 36) == 3_072
+    with pytest.raises(TrainingMemoryError):
+        affordable(shop, monkeypatch, available=others + 30)
 
 
 @pytest.mark.django_db
 def test_without_a_limit_nothing_is_refused(shop, monkeypatch):
-    monkeypatch.setattr(memory, "available_mb", lambda: None)
-
-    assert require_memory(shop, events=10**12, products=1, days=9) > 10**6
+    assert affordable(shop, monkeypatch, available=None, events=10**12) == 20_000
 
 
 @pytest.mark.django_db
@@ -127,7 +150,7 @@ def test_what_does_not_fit_is_refused_with_a_window_that_would(shop, monkeypatch
     monkeypatch.setattr(memory, "available_mb", lambda: half)
 
     with pytest.raises(TrainingMemoryError) as caught:
-        require_memory(shop, events=10_000_000, products=1000, days=60.0)
+        affordable_linear_items(shop, events=10_000_000, products=1000, days=60.0)
 
     message = str(caught.value)
     assert message.startswith(
@@ -145,4 +168,4 @@ def test_no_window_is_advised_where_none_would_do(shop, monkeypatch):
     monkeypatch.setattr(memory, "available_mb", lambda: 10)
 
     with pytest.raises(TrainingMemoryError, match="more memory: the products alone need so much"):
-        require_memory(shop, events=10, products=1, days=60.0)
+        affordable_linear_items(shop, events=10, products=1, days=60.0)

@@ -27,6 +27,9 @@ def test_a_new_tenant_has_the_default_types(db):
         "active": True,
         "storefront_access": "origins",
         "origins": ["https://shop.example"],
+        "attribution_window_days": 30,
+        "consent_required": False,
+        "retention_days": None,
         "created_at": tenant.created_at.isoformat().replace("+00:00", "Z"),
     }
     assert RecommendationType.objects.filter(tenant=tenant).count() == 15
@@ -217,6 +220,20 @@ def test_a_feed_from_a_file_that_an_admin_set_up_stays(acme, api):
     answer = api.patch(acme.url("feeds"), {"source": "/srv/feed.csv", "full": False})
 
     assert (answer.status_code, answer.json()["full"]) == (200, False)
+
+
+def test_credentials_of_a_feed_are_not_shown_and_survive_a_change(acme, api):
+    source = "https://user:secret@shop.example/feed.csv?token=abc"
+    shown = "https://***@shop.example/feed.csv?token=***"
+    made = api.post(f"{ROOT}/feeds", {"market": "se", "name": "x", "source": source}).json()
+    url = f"{ROOT}/feeds/{made['id']}"
+
+    changed = api.patch(url, {"source": made["source"], "full": False})
+    listed = api.get(f"{ROOT}/feeds").json()["results"]
+
+    assert made["source"] == api.get(url).json()["source"] == changed.json()["source"] == shown
+    assert [feed["source"] for feed in listed if feed["id"] == made["id"]] == [shown]
+    assert Feed.objects.get(pk=made["id"]).source == source
 
 
 def test_a_changed_feed_is_read_anew(acme, api):

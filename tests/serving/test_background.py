@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import threading
+
+from depict_reco.serving.background import Background
+from tests.conftest import wait_for
+
+
+def test_work_of_one_name_is_done_once_at_a_time():
+    background, go_on, done = Background(), threading.Event(), []
+
+    def act():
+        assert go_on.wait(20)
+        done.append(threading.current_thread().name)
+
+    for name in ("one", "one", "two"):
+        background.begin(name, act)
+    assert background.is_doing("one")
+    assert not background.is_doing("three")
+
+    go_on.set()
+    wait_for(lambda: not background.is_doing("one") and not background.is_doing("two"))
+    assert sorted(done) == ["depict_reco one", "depict_reco two"]
+
+    background.begin("one", act)
+    wait_for(lambda: not background.is_doing("one"))
+    assert len(done) == 3
