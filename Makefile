@@ -27,6 +27,14 @@ test-great: install ## import the great data sets, killed and run again, where t
 test-faults: install ## stop servers and break files under load; alone on the machine
 	$(BIN)/python -m pytest -m faults
 
+.PHONY: test-browser
+test-browser: install ## drive Depict's own client and the example shop in Chromium; needs node
+	$(BIN)/python -m pytest -m browser
+
+.PHONY: images
+images: install ## the same, and keep pictures of it in docs/images
+	UPDATE_IMAGES=1 $(BIN)/python -m pytest -m browser
+
 .PHONY: coverage
 coverage: install ## run the suite and show the branches that it misses
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
@@ -70,8 +78,12 @@ matrix: install ## run the suite on every supported Python and Django that is he
 docs: install ## write the tables of settings and commands from the code
 	$(BIN)/python docs/tables.py --write
 
-bench-%: install ## measure: make bench-accuracy
-	$(BIN)/python -m benchmarks.$*
+.venv/rivals: .venv/installed
+	$(BIN)/pip install "implicit>=0.7"
+	touch $@
+
+bench-%: .venv/rivals ## measure: make bench-accuracy, make bench-soak ARGS="--seconds 60"
+	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 .PHONY: build
 build: install ## build the wheel and the source distribution
