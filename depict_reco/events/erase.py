@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import sleep
 
 from django.db import connections, router, transaction
 from django.utils import timezone
@@ -119,7 +119,7 @@ def resume(
     places = _places(tenant, shopper)
     total = sum(_events(place).count() for place in places)
     done, markets = 0, dict[str, None]()
-    time.sleep(settling_seconds() if wait is None else wait)
+    sleep(settling_seconds() if wait is None else wait)
     for _sweep in range(2):  # once more for what was committed meanwhile, behind the first one
         for place in places:
             while gone := _delete_some(erasure, place, forget):

@@ -11,11 +11,11 @@ import functools
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from time import monotonic
 from typing import Any
 
 from django.db import IntegrityError, router, transaction
@@ -114,7 +114,7 @@ class RefusalBook:
         self._written: dict[_Kind, float] = {}
 
     def note(self, kind: _Kind, times: int) -> None:
-        now, clock = timezone.now(), time.monotonic()
+        now, clock = timezone.now(), monotonic()
         with self._lock:
             if not self._knows_or_has_room(kind, clock):
                 kind = kind.in_short()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic, perf_counter
 from typing import Any
 
 from django.db import OperationalError, transaction
@@ -115,8 +115,8 @@ def heartbeat(run: TrainingRun, progress: Progress) -> Progress:
         nonlocal written
         progress(stage, share)
         run.stage = stage
-        if time.monotonic() - written >= HEARTBEAT_SECONDS:
-            written = time.monotonic()
+        if monotonic() - written >= HEARTBEAT_SECONDS:
+            written = monotonic()
             if not sign_of_life(run):
                 raise TrainingError(f"{run.market} was taken over by another training, or removed.")
 
@@ -272,10 +272,10 @@ def _affordable(trial: ShopModel, split: Split, seconds: float) -> int:
 
     The answer is one of a few round numbers, so that two trainings of the same data agree.
     """
-    start = time.perf_counter()
+    start = perf_counter()
     tuned_weights(trial, split, everything=True, limit=_PILOT_QUESTIONS)
     # asked twice: of half the questions to measure, of all of them to keep
-    each = 1.5 * (time.perf_counter() - start) / _PILOT_QUESTIONS
+    each = 1.5 * (perf_counter() - start) / _PILOT_QUESTIONS
     limit = MOST_QUESTIONS
     while limit > LEAST_QUESTIONS and limit * each > seconds:
         limit //= 2

@@ -166,7 +166,7 @@ def test_what_others_had_in_hand_is_waited_for_and_goes_too(people, monkeypatch,
         return real(erasure, place, forget)
 
     monkeypatch.setattr(erase_module, "settling_seconds", settling_seconds)
-    monkeypatch.setattr(erase_module.time, "sleep", wait)
+    monkeypatch.setattr(erase_module, "sleep", wait)
     monkeypatch.setattr(erase_module, "_delete_some", delete_some)
     done = erase(people.tenant, ErasureRequest(ids=("a1",), asked_by="dpo"))
 

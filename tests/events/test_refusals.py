@@ -20,7 +20,7 @@ INVALID = RefusalReason.INVALID
 def clock(monkeypatch):
     """Stand in for the seconds of this process; what is returned moves them on."""
     seconds = [1000.0]
-    monkeypatch.setattr(refusals.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(refusals, "monotonic", lambda: seconds[0])
 
     def move_on(by: float) -> None:
         seconds[0] += by

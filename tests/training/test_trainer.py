@@ -181,7 +181,7 @@ def test_as_many_questions_are_asked_as_the_time_allows(monkeypatch, seconds, qu
     """A hundred questions take ten seconds, and they are asked one and a half times."""
     monkeypatch.setattr(trainer, "tuned_weights", lambda *a, **kw: None)
     clock = iter([100.0, 110.0])
-    monkeypatch.setattr(trainer.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(trainer, "perf_counter", lambda: next(clock))
 
     assert trainer._affordable(None, None, seconds) == questions
 
