@@ -36,8 +36,8 @@ images: install ## the same, and keep pictures of it in docs/images
 	UPDATE_IMAGES=1 $(BIN)/python -m pytest -m browser
 
 .PHONY: coverage
-coverage: install ## run the suite and show the branches that it misses
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
+coverage: install ## run the suite, show the branches that it misses, fail below 92 %
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered --cov-fail-under=92
 
 .PHONY: lint
 lint: install ## look for mistakes and bad form

@@ -40,13 +40,7 @@ def make_shop(slug: str = "acme") -> Market:
     market = Market.objects.create(
         tenant=tenant, slug="se", currency="SEK", default_locale="sv-SE", locales=["en-SE"]
     )
-    categories: dict[str, Category] = {}
-    for name, parent in CATEGORIES.items():
-        categories[name] = Category.objects.create(
-            market=market, category_id=name, name=name, parent=categories.get(parent or "")
-        )
-    for fields in _catalogue():
-        add_product(market, **fields)
+    _add_catalogue(market)
     return market
 
 
@@ -54,16 +48,21 @@ def add_product(
     market: Market, product_id: str, *, category: str | None = None, **fields: Any
 ) -> Product:
     """Create a product with sensible values for what is not given."""
+    product = _product(market, product_id, **fields)
+    with catalog_change(market.pk):
+        product.save(force_insert=True)
+        if category is not None:
+            product.categories.add(Category.objects.get(market=market, category_id=category))
+    return product
+
+
+def _product(market: Market, product_id: str, **fields: Any) -> Product:
     fields.setdefault("title", product_id.replace("-", " ").title())
     fields.setdefault("price", "100")
     fields.setdefault("page_url", f"https://shop.example/{product_id}")
     fields.setdefault("image_url", f"https://img.example/{product_id}.jpg")
     fields.setdefault("first_seen_at", START)
-    with catalog_change(market.pk):
-        product = Product.objects.create(market=market, product_id=product_id, **fields)
-        if category is not None:
-            product.categories.add(Category.objects.get(market=market, category_id=category))
-    return product
+    return Product(market=market, product_id=product_id, **fields)
 
 
 def add_events(market: Market) -> int:
@@ -92,6 +91,32 @@ def add_event(market: Market, product_id: str, **fields: Any) -> Event:
     return Event.objects.create(
         tenant_id=market.tenant_id, market=market, product_id=product_id, **fields
     )
+
+
+def _add_catalogue(market: Market) -> None:
+    """Create categories and products in a few statements: most tests begin with this."""
+    categories: dict[str, Category] = {}
+    homes: dict[str, str] = {}
+    products = []
+    with catalog_change(market.pk) as revision:
+        for of_roots in (True, False):
+            made = Category.objects.bulk_create(
+                Category(
+                    market=market, category_id=name, name=name, parent=categories.get(parent or "")
+                )
+                for name, parent in CATEGORIES.items()
+                if (parent is None) is of_roots
+            )
+            categories |= {category.category_id: category for category in made}
+        for fields in _catalogue():
+            homes[fields["product_id"]] = fields.pop("category")
+            products.append(_product(market, revision=revision, **fields))
+        Product.categories.through.objects.bulk_create(
+            Product.categories.through(
+                product=product, category=categories[homes[product.product_id]]
+            )
+            for product in Product.objects.bulk_create(products)
+        )
 
 
 def _catalogue() -> Iterable[dict[str, Any]]:

@@ -98,9 +98,10 @@ def test_it_is_the_sum_of_the_evidence_of_each(heard, but):
         ]
     )
 
-    assert as_dict(fused(voices, n_items=31, but=ints(*but))) == pytest.approx(
-        as_dict(apart), abs=1e-5
-    )
+    found, wanted = as_dict(fused(voices, n_items=31, but=ints(*but))), as_dict(apart)
+    # where voices cancel out, one way may come to nothing and the other to a rounding
+    for item in found.keys() | wanted.keys():
+        assert found.get(item, 0.0) == pytest.approx(wanted.get(item, 0.0), abs=1e-5)
 
 
 @given(st.lists(st.integers(0, 1000), max_size=60))
