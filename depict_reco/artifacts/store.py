@@ -38,7 +38,7 @@ from depict_reco.exceptions import ArtifactBrokenError
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 SEAL = "sha256"
 

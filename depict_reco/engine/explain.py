@@ -200,16 +200,11 @@ def _nearest(model: ShopModel, question: Question, part: str, query: Ints, item:
         counts = [model.occurrences.in_sessions(one, item, model.sessions) for one in query]
         relation = np.array([count.both / max(count.of, 1) for count in counts])
     else:
-        relation = _between(_list_of(model, part), query, item)
+        relation = _between(model.related.table(part), query, item)
     if question is Question.NEXT_ITEMS:
         relation = relation * recency_of(query, model.options)
     # of equals the newest: it is what the shopper remembers
     return int(query[len(query) - 1 - int(np.argmax(relation[::-1]))])
-
-
-def _list_of(model: ShopModel, part: str) -> Neighbours:
-    found: Neighbours = model.content.neighbours if part == "content" else getattr(model, part)
-    return found
 
 
 def _between(neighbours: Neighbours, items: Ints, other: int) -> NDArray[np.float64]:
@@ -224,7 +219,7 @@ def _between(neighbours: Neighbours, items: Ints, other: int) -> NDArray[np.floa
 
 def _via(model: ShopModel, item: int, other: int) -> int | None:
     """Return the item that leads best from one to the other in two transitions."""
-    steps = model.transitions
+    steps = model.related.table("transitions")
     row = slice(steps.indptr[item], steps.indptr[item + 1])
     between = np.asarray(steps.items[row])
     through = steps.scores[row] * _between(steps, between, other)

@@ -17,14 +17,13 @@ from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored
 
 
 class Voice(NamedTuple):
-    """What one model says: lists of items, which may repeat, and their scores.
+    """What one model says: items, which may repeat, and their scores.
 
-    ``items`` and ``scores``: as many arrays, int32 (n,) and float32 (n,); ``weight`` of the
-    evidence, greater than 0.
+    ``items`` int32 (n,), ``scores`` float32 (n,); ``weight`` of the evidence, greater than 0.
     """
 
-    items: Sequence[Ints]
-    scores: Sequence[Floats]
+    items: Ints
+    scores: Floats
     weight: float
 
 
@@ -34,22 +33,21 @@ def fused(voices: Sequence[Voice], *, n_items: int, but: Ints) -> Scored:
     The same as adding up ``without(sum_by_item(items, scores), but).evidence(weight)`` of each
     voice, up to the rounding of sums; an item without evidence may be there or not.
     """
-    voices = [voice for voice in voices if any(map(len, voice.items))]
+    voices = [voice for voice in voices if len(voice.items)]
     if not voices:
         return EMPTY
     # what is left out stands first, so that the first ranks are its own
-    items = np.concatenate([but, *(one for voice in voices for one in voice.items)])
-    scores = np.concatenate([one for voice in voices for one in voice.scores])
+    items = np.concatenate([but, *(voice.items for voice in voices)])
+    scores = np.concatenate([voice.scores for voice in voices])
     places, ranks = distinct(items, size=n_items, newest=False)
-    size, cells, end = len(places), ranks[len(but) :], 0
-    for row, voice in enumerate(voices):  # one row per voice, one column per item
-        start, end = end, end + sum(map(len, voice.items))
-        if row:
-            cells[start:end] += row * size
-    table = np.bincount(cells, weights=scores, minlength=len(voices) * size)
-    sums = table.astype(np.float32).reshape(len(voices), size)
-    for rank in set(ranks[: len(but)].tolist()):
-        sums[:, rank] = 0.0
+    # a table with one row per voice and one column per item
+    n_voices, size = len(voices), len(places)
+    rows = np.arange(0, n_voices * size, size, dtype=ranks.dtype)
+    cells = rows.repeat([len(voice.items) for voice in voices])
+    cells += ranks[len(but) :]
+    table = np.bincount(cells, weights=scores, minlength=n_voices * size)
+    sums = table.astype(np.float32).reshape(n_voices, size)
+    sums[:, ranks[: len(but)]] = 0.0
     tops = sums.max(axis=1).tolist()
     # the root of a score over the best one is the root of the score over that of the best one
     heard = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from depict_reco.engine.fusing import Voice, fused
 from depict_reco.engine.interactions import Action, Groups, Interactions, crossed, group
 from depict_reco.engine.linear import MAX_ITEMS, Gram, basket_weights
 from depict_reco.engine.neighbours import (
-    Neighbours,
     age_weights,
     fit_cooccurrence,
     fit_crossed,
@@ -32,6 +31,7 @@ from depict_reco.engine.neighbours import (
 )
 from depict_reco.engine.occurrences import Occurrences
 from depict_reco.engine.popularity import Popularity
+from depict_reco.engine.related import Lists, RelatedItems
 from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions, steps_back
 from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, sum_by_item, without
@@ -100,15 +100,7 @@ class ShopModel:
 
     n_items: int
     sessions: SessionNeighbours
-    transitions: Neighbours
-    latest: Neighbours
-    fresh: Neighbours
-    together: Neighbours
-    views: Neighbours
-    walks: Neighbours
-    baskets: Neighbours
-    linear: Neighbours
-    crossed: Neighbours
+    related: RelatedItems
     content: ContentModel
     popularity: Popularity
     repeat: RepeatModel
@@ -140,23 +132,25 @@ class ShopModel:
         progress("sessions", 0.35)
         sessions, baskets = session_groups(interactions), basket_groups(interactions)
         count = options.neighbours
+        tables = {"content": content.neighbours}
         index = SessionNeighbours.fit(sessions, options=options.sessions)
         progress("transitions", 0.45)
         steps = transition_counts(sessions)
-        transitions = fit_transitions(steps, count=count, backward=0.3)
-        walks = fit_two_steps(fit_transitions(steps, count=count, backward=1.0), count=count)
-        latest = fit_transitions(transition_counts(sessions, reach=1), count=count)
+        tables["transitions"] = fit_transitions(steps, count=count, backward=0.3)
+        both_ways = fit_transitions(steps, count=count, backward=1.0)
+        tables["walks"] = fit_two_steps(both_ways, count=count)
+        tables["latest"] = fit_transitions(transition_counts(sessions, reach=1), count=count)
         newer = age_weights(sessions, options.fresh_half_life)
         steps = transition_counts(sessions, weights=newer)
-        fresh = fit_transitions(steps, count=count, backward=0.3)
+        tables["fresh"] = fit_transitions(steps, count=count, backward=0.3)
         progress("co-occurrence", 0.7)
-        together = fit_cooccurrence(sessions, count=count)
-        views = fit_cooccurrence(view_groups(interactions), count=count)
+        tables["together"] = fit_cooccurrence(sessions, count=count)
+        tables["views"] = fit_cooccurrence(view_groups(interactions), count=count)
         progress("baskets", 0.8)
-        in_baskets = fit_cooccurrence(baskets, count=count)
-        wanted = fit_crossed(*crossed(interactions), count=count)
+        tables["baskets"] = fit_cooccurrence(baskets, count=count)
+        tables["crossed"] = fit_crossed(*crossed(interactions), count=count)
         progress("linear model", 0.85)
-        linear = gram_of(baskets, options).ease(
+        tables["linear"] = gram_of(baskets, options).ease(
             count=options.linear_neighbours,
             regularisation=options.regularisation,
             dropout=options.dropout,
@@ -166,15 +160,7 @@ class ShopModel:
         return cls(
             n_items=interactions.n_items,
             sessions=index,
-            transitions=transitions,
-            latest=latest,
-            fresh=fresh,
-            together=together,
-            views=views,
-            walks=walks,
-            baskets=in_baskets,
-            linear=linear,
-            crossed=wanted,
+            related=RelatedItems.of(tables),
             content=content,
             popularity=popularity,
             repeat=RepeatModel.fit(interactions),
@@ -197,62 +183,54 @@ class ShopModel:
 
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
-        return _parts(self._next_lists(query), query)
+        return self._parts(self._next_lists(query), query)
 
     def basket_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of BASKET_PARTS, without the items of the query."""
-        return _parts(self._basket_lists(query), query)
+        return self._parts(self._basket_lists(query), query)
 
     def substitute_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of SUBSTITUTE_PARTS, without the items of the query."""
-        return _parts(self._substitute_lists(query), query)
+        return self._parts(self._substitute_lists(query), query)
 
-    def _next_lists(self, query: Ints) -> list[_Lists]:
+    def _next_lists(self, query: Ints) -> list[Lists]:
         query = query[-self.options.longest_session :]
         recency = recency_of(query, self.options)
         return [
-            _Lists(self.sessions, query),
-            _Lists(self.transitions, query, recency),
-            _Lists(self.latest, query[-1:]),
-            _Lists(self.fresh, query, recency),
-            _Lists(self.together, query, recency),
-            _Lists(self.walks, query, recency),
-            _Lists(self.content.neighbours, query, recency),
+            Lists(part, query[-1:]) if part == "latest" else Lists(part, query, recency)
+            for part in NEXT_PARTS
         ]
 
-    def _basket_lists(self, query: Ints) -> list[_Lists]:
+    def _basket_lists(self, query: Ints) -> list[Lists]:
         query = query[-self.options.longest_basket :]
+        newest = query[-self.options.longest_session :]
+        return [Lists(part, newest if part == "sessions" else query) for part in BASKET_PARTS]
+
+    def _substitute_lists(self, query: Ints) -> list[Lists]:
+        return [Lists(part, query) for part in SUBSTITUTE_PARTS]
+
+    def _read(self, lists: list[Lists]) -> list[tuple[Ints, Floats]]:
+        """Return what each part says: items, which may repeat, and their scores."""
+        tables = self.related.read([one for one in lists if one.table != "sessions"])
         return [
-            _Lists(self.baskets, query),
-            _Lists(self.linear, query),
-            _Lists(self.crossed, query),
-            _Lists(self.sessions, query[-self.options.longest_session :]),
-            _Lists(self.walks, query),
-            _Lists(self.content.neighbours, query),
+            self.sessions.listed(one.items) if one.table == "sessions" else next(tables)
+            for one in lists
         ]
 
-    def _substitute_lists(self, query: Ints) -> list[_Lists]:
-        return [
-            _Lists(self.content.neighbours, query),
-            _Lists(self.views, query),
-            _Lists(self.together, query),
-            _Lists(self.transitions, query),
-            _Lists(self.walks, query),
-        ]
+    def _parts(self, lists: list[Lists], asked: Ints) -> list[Scored]:
+        return [without(sum_by_item(*said), asked) for said in self._read(lists)]
 
-    def _blended(self, lists: list[_Lists], asked: Ints, weights: tuple[float, ...]) -> Scored:
+    def _blended(self, lists: list[Lists], asked: Ints, weights: tuple[float, ...]) -> Scored:
         """Return the chance of each item that the parts speak for, the best one's being 1."""
         n_parts = len(lists)
-        voices = [
-            Voice(*one.source.lists(one.items, one.weights), weight)
-            for one, weight in zip(lists, weights[:n_parts], strict=True)
-            if weight > 0
-        ]
+        heard = [(one, weight) for one, weight in zip(lists, weights, strict=False) if weight > 0]
+        said = self._read([one for one, _ in heard])
+        voices = [Voice(*one, weight) for one, (_, weight) in zip(said, heard, strict=True)]
         found = fused(voices, n_items=self.n_items, but=asked)
         keep = (found.scores > 0).nonzero()[0]
         if len(keep) == 0:
             return EMPTY
-        items, logits = found.items[keep], found.scores[keep]
+        items, logits = found.items.take(keep), found.scores.take(keep)
         priors = self.popularity.priors.take(items, axis=1)
         logits += np.array(weights[n_parts:], dtype=np.float32) @ priors
         logits -= logits.max()
@@ -263,7 +241,8 @@ class ShopModel:
         """Return every array of the model by name; with ``settings`` it is the whole model."""
         found: dict[str, NDArray[Any]] = {}
         _collect(self, "", found)
-        return found
+        own = "content.neighbours."  # they are among the related items
+        return {name: array for name, array in found.items() if not name.startswith(own)}
 
     def settings(self) -> dict[str, Any]:
         """Return the numbers beside the arrays, as JSON."""
@@ -287,26 +266,16 @@ class ShopModel:
             names = (entry.name for entry in fields(kind) if entry.name != but)
             return {key: arrays[f"{name}.{key}"] for key in names}
 
-        def neighbours(name: str) -> Neighbours:
-            return Neighbours(**part(Neighbours, name))
-
+        related = RelatedItems(**part(RelatedItems, "related"))
         return cls(
             n_items=int(settings["n_items"]),
             sessions=SessionNeighbours(
                 **part(SessionNeighbours, "sessions", but="options"), options=options.sessions
             ),
-            transitions=neighbours("transitions"),
-            latest=neighbours("latest"),
-            fresh=neighbours("fresh"),
-            together=neighbours("together"),
-            views=neighbours("views"),
-            walks=neighbours("walks"),
-            baskets=neighbours("baskets"),
-            linear=neighbours("linear"),
-            crossed=neighbours("crossed"),
+            related=related,
             content=ContentModel(
                 **part(ContentModel, "content", but="neighbours"),
-                neighbours=neighbours("content.neighbours"),
+                neighbours=related.table("content"),
             ),
             popularity=Popularity(**part(Popularity, "popularity")),
             repeat=RepeatModel(**part(RepeatModel, "repeat")),
@@ -318,22 +287,6 @@ class ShopModel:
     def with_weights(self, weights: Weights) -> Self:
         """Return the same model with other weights."""
         return replace(self, weights=weights)
-
-
-class _Lists(NamedTuple):
-    """Where a part of a question reads what it says."""
-
-    source: Neighbours | SessionNeighbours
-    items: Ints
-    weights: NDArray[np.float32] | None = None
-
-    def read(self) -> tuple[Ints, Floats]:
-        """Return items, which may repeat, and their scores."""
-        return self.source.listed(self.items, self.weights)
-
-
-def _parts(lists: list[_Lists], asked: Ints) -> list[Scored]:
-    return [without(sum_by_item(*one.read()), asked) for one in lists]
 
 
 def recency_of(query: Ints, options: FitOptions) -> NDArray[np.float32]:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from depict_reco.engine import matrices
 from depict_reco.engine.interactions import Groups
 from depict_reco.engine.sparse import (
-    EMPTY,
     Floats,
     Ints,
     Scored,
+    ragged_positions,
     sum_by_item,
     top_per_row,
 )
@@ -62,21 +62,9 @@ class Neighbours:
         self, items: Ints, weights: NDArray[np.float32] | None = None
     ) -> tuple[Ints, NDArray[np.float32]]:
         """Return the lists of several items, one after the other, each times its weight."""
-        found, scores = self.lists(items, weights)
-        if len(found) <= 1:
-            return (found[0], scores[0]) if found else (EMPTY.items, EMPTY.scores)
-        return np.concatenate(found), np.concatenate(scores)
-
-    def lists(
-        self, items: Ints, weights: NDArray[np.float32] | None = None
-    ) -> tuple[list[Ints], list[NDArray[np.float32]]]:
-        """Return the list of each of several items, each times its weight."""
-        # a few rows: numpy's own ways to gather them cost more than a loop
-        rows = [slice(*self.indptr[item : item + 2].tolist()) for item in items.tolist()]
-        scores = [self.scores[row] for row in rows]
-        if weights is not None:
-            scores = [one * weight for one, weight in zip(scores, weights, strict=True)]
-        return [self.items[row] for row in rows], scores
+        at, lengths = ragged_positions(self.indptr, items)
+        scores = self.scores[at]
+        return self.items[at], scores if weights is None else scores * weights.repeat(lengths)
 
 
 def fit_cooccurrence(

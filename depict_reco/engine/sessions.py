@@ -33,7 +33,7 @@ class SessionOptions:
     """Newest sessions kept per item."""
     budget: int = 8000
     """Most sessions that one question looks at."""
-    neighbours: int = 500
+    neighbours: int = 300
     """Nearest sessions that vote."""
     position_decay: float = 2.0
     """Query items lose a factor e of their weight per this many steps into the past."""
@@ -114,17 +114,12 @@ class SessionNeighbours:
         """
         return sum_by_item(*self.listed(query))
 
-    def listed(
-        self, query: Ints, weights: NDArray[np.float32] | None = None
-    ) -> tuple[Ints, NDArray[np.float32]]:
-        """Return the votes of all neighbours: items, which may repeat, and the votes' weights.
-
-        ``weights`` are there for likeness to other models and not looked at.
-        """
+    def listed(self, query: Ints) -> tuple[Ints, NDArray[np.float32]]:
+        """Return the votes of all neighbours: items, which may repeat, and the votes' weights."""
         if len(query) == 0:
             return EMPTY.items, EMPTY.scores
         options = self.options
-        own = steps_back(len(query), options.position_decay) * self.idf[query]
+        own = steps_back(len(query), options.position_decay) * self.idf.take(query)
         # A long session shares the work out among its items, the newest sessions of each first.
         most = options.budget // len(query)
         bounds = [self.posting_indptr[item : item + 2].tolist() for item in query.tolist()]
@@ -134,25 +129,19 @@ class SessionNeighbours:
         if len(sessions) == 0:
             return EMPTY.items, EMPTY.scores
         if len(rows) == 1:  # in which no session stands twice
-            neighbours, similarity = sessions, own * self.session_weights[sessions]
+            neighbours, similarity = sessions, own * self.session_weights.take(sessions)
         else:
             # Sessions are met in the query's order, so the last match is of the newest item.
             values = own.repeat([row.stop - row.start for row in rows])
             places, ranks = distinct(sessions, size=len(self.session_weights))
-            neighbours, match = sessions[places], match[places]
+            neighbours, match = sessions.take(places), match.take(places)
             similarity = np.bincount(ranks, weights=values).astype(np.float32)
-            similarity *= self.session_weights[neighbours]
+            similarity *= self.session_weights.take(neighbours)
         if len(neighbours) > options.neighbours:
             chosen = np.argpartition(-similarity, options.neighbours)[: options.neighbours]
-            neighbours, similarity, match = neighbours[chosen], similarity[chosen], match[chosen]
+            neighbours, similarity = neighbours.take(chosen), similarity.take(chosen)
+            match = match.take(chosen)
         return self._votes(neighbours, similarity, match)
-
-    def lists(
-        self, query: Ints, weights: NDArray[np.float32] | None = None
-    ) -> tuple[list[Ints], list[NDArray[np.float32]]]:
-        """Return the same as one list."""
-        found, votes = self.listed(query)
-        return [found], [votes]
 
     def _votes(
         self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints
@@ -160,14 +149,17 @@ class SessionNeighbours:
         # Items far from the match would hardly count: they are left out.
         options = self.options
         reach = math.ceil(REACH * options.distance_decay)
-        start = self.session_indptr[neighbours]
+        start = self.session_indptr.take(neighbours)
         middle = start + match
         first = np.maximum(start, middle - reach)
-        lengths = np.minimum(self.session_indptr[neighbours + 1], middle + (reach + 1)) - first
+        end = np.minimum(self.session_indptr.take(neighbours + 1), middle + (reach + 1))
+        lengths = end - first
         at = spans(first, lengths)
-        distance = at - middle.repeat(lengths)
-        decay = _decay(options.distance_decay, reach, options.forward)
-        return self.session_items[at], similarity.repeat(lengths) * decay[distance]
+        votes = _decay(options.distance_decay, reach, options.forward).take(
+            at - middle.repeat(lengths), mode="wrap"
+        )
+        votes *= similarity.repeat(lengths)
+        return self.session_items.take(at), votes
 
 
 @functools.lru_cache(maxsize=256)

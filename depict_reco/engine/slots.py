@@ -50,10 +50,10 @@ def distinct(
         np.maximum.at(last, numbers, every)
     else:
         last[numbers] = every  # numpy does not promise which of them stays
-    places = (last[numbers] == every).nonzero()[0]
-    found = numbers[places]
+    places = (last.take(numbers) == every).nonzero()[0]
+    found = numbers.take(places)
     last[found] = every[: len(found)]
-    ranks = last[numbers]
+    ranks = last.take(numbers)
     last[found] = -1
     kept.slots = last
     return places, ranks

@@ -72,7 +72,7 @@ def spans(starts: Ints, lengths: Ints) -> Ints:
     """Return the numbers of several spans, one after the other: start, start + 1, …"""
     ends = lengths.cumsum()
     total = int(ends[-1]) if len(ends) else 0
-    found: Ints = np.repeat(starts - (ends - lengths), lengths)
+    found: Ints = np.subtract(starts, ends - lengths).repeat(lengths)
     found += np.arange(total)
     return found
 

@@ -62,13 +62,14 @@ def evaluate(
     progress("measuring", 0.85)
     popular = _popular(model)
     sessions, baskets = measured_questions(split, limit)
+    together, in_baskets = model.related.table("together"), model.related.table("baskets")
     methods: dict[str, Any] = {
         "next": (
             sessions,
             {
                 "model": model.next_items,
                 "popular": lambda query: without(popular, query),
-                "co-occurrence": lambda query: without(model.together.scores_of(query), query),
+                "co-occurrence": lambda query: without(together.scores_of(query), query),
             },
         ),
         "basket": (
@@ -76,7 +77,7 @@ def evaluate(
             {
                 "model": model.complements,
                 "popular": lambda query: without(popular, query),
-                "co-occurrence": lambda query: without(model.baskets.scores_of(query), query),
+                "co-occurrence": lambda query: without(in_baskets.scores_of(query), query),
             },
         ),
     }

@@ -84,7 +84,7 @@ def test_the_manifest_tells_what_it_was_made_of(busy_shop):
         "substitutes",
     }
     assert manifest["depict_reco"]
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
 
 
 def test_odd_product_ids_survive(shop, trained):

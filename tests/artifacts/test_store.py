@@ -100,7 +100,7 @@ def test_the_manifest_names_the_format_and_every_file(artifact_dir):
     store.write("1/2/v1", ARRAYS, FACTS)
     manifest = json.loads((artifact_dir / "1/2/v1/manifest.json").read_text("utf-8"))
 
-    assert manifest["format"] == 2
+    assert manifest["format"] == 3
     assert manifest["accuracy"] == {"hr@20": 0.30000000000000004}
     assert manifest["window"] == ["a", "b"]
     assert manifest["naïve"] == "åäö 🐻"
@@ -165,15 +165,15 @@ def test_a_manifest_of_something_else_is_refused(artifact_dir, content):
     store.write("1/2/v1", ARRAYS, FACTS)
     (artifact_dir / "1/2/v1/manifest.json").write_bytes(content)
 
-    assert_broken("1/2/v1", "manifest.json cannot be read|has format None, this version reads 2")
+    assert_broken("1/2/v1", "manifest.json cannot be read|has format None, this version reads 3")
 
 
 def test_another_format_is_refused_with_what_to_do(artifact_dir, monkeypatch):
-    monkeypatch.setattr(store, "FORMAT", 3)
+    monkeypatch.setattr(store, "FORMAT", 4)
     store.write("1/2/v1", ARRAYS, FACTS)
     monkeypatch.undo()
 
-    assert_broken("1/2/v1", "has format 3, this version reads 2: train the market again")
+    assert_broken("1/2/v1", "has format 4, this version reads 3: train the market again")
 
 
 def test_a_manifest_is_refused_when_a_number_in_it_was_altered(artifact_dir):

@@ -20,11 +20,6 @@ def floats(*values):
     return np.array(values, dtype=np.float32)
 
 
-def voice(items, scores, weight):
-    """Return a voice that says all in one list."""
-    return Voice([items], [scores], weight)
-
-
 def as_dict(found):
     pairs = zip(found.items.tolist(), found.scores.tolist(), strict=True)
     return {item: score for item, score in pairs if score != 0}
@@ -38,24 +33,24 @@ def way(request, monkeypatch):
 
 def test_voices_are_weighed_by_their_own_best_item():
     voices = [
-        voice(ints(1, 2, 1), floats(1.0, 4.0, 15.0), 1.0),  # 16 and 4: the roots of 1 and 1/4
-        voice(ints(2, 3), floats(0.25, 0.25), 4.0),
+        Voice(ints(1, 2, 1), floats(1.0, 4.0, 15.0), 1.0),  # 16 and 4: the roots of 1 and 1/4
+        Voice(ints(2, 3), floats(0.25, 0.25), 4.0),
     ]
 
     assert as_dict(fused(voices, n_items=5, but=ints())) == {1: 1.0, 2: 4.5, 3: 4.0}
 
 
 def test_what_was_asked_about_is_nobodys_best():
-    voices = [voice(ints(1, 2, 3), floats(9.0, 1.0, 0.25), 1.0)]
+    voices = [Voice(ints(1, 2, 3), floats(9.0, 1.0, 0.25), 1.0)]
 
     assert as_dict(fused(voices, n_items=5, but=ints(1))) == {2: 1.0, 3: 0.5}
 
 
 def test_a_voice_that_speaks_for_nothing_is_not_heard():
     voices = [
-        voice(ints(1), floats(-1.0), 5.0),
-        voice(ints(), floats(), 5.0),
-        voice(ints(2), floats(1.0), 1.0),
+        Voice(ints(1), floats(-1.0), 5.0),
+        Voice(ints(), floats(), 5.0),
+        Voice(ints(2), floats(1.0), 1.0),
     ]
 
     assert as_dict(fused(voices, n_items=5, but=ints())) == {2: 1.0}
@@ -63,7 +58,7 @@ def test_a_voice_that_speaks_for_nothing_is_not_heard():
 
 def test_nobody_says_nothing():
     assert as_dict(fused([], n_items=5, but=ints(1))) == {}
-    assert as_dict(fused([voice(ints(1), floats(1.0), 1.0)], n_items=5, but=ints(1))) == {}
+    assert as_dict(fused([Voice(ints(1), floats(1.0), 1.0)], n_items=5, but=ints(1))) == {}
 
 
 # Quarters add up exactly, in whatever order.
@@ -77,23 +72,13 @@ lists = st.lists(
     but=st.lists(st.integers(0, 30), max_size=20, unique=True),
 )
 def test_it_is_the_sum_of_the_evidence_of_each(heard, but):
-    # each half of what a voice says in a list of its own
-    halves = [
-        (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :], weight) for pairs, weight in heard
-    ]
     voices = [
-        Voice(
-            [ints(*(item for item, _ in half)) for half in both],
-            [floats(*(score for _, score in half)) for half in both],
-            weight,
-        )
-        for *both, weight in halves
+        Voice(ints(*(item for item, _ in pairs)), floats(*(score for _, score in pairs)), weight)
+        for pairs, weight in heard
     ]
     apart = blend(
         [
-            without(
-                sum_by_item(np.concatenate(one.items), np.concatenate(one.scores)), ints(*but)
-            ).evidence(one.weight)
+            without(sum_by_item(one.items, one.scores), ints(*but)).evidence(one.weight)
             for one in voices
         ]
     )
