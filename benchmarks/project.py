@@ -49,7 +49,8 @@ DATABASES = {
     if os.environ.get("DATABASE_URL")
     else {"ENGINE": "django.db.backends.dummy"}
 }
-if os.environ.get("BINDING") != "client":
+is_postgresql = DATABASES["default"]["ENGINE"].endswith("postgresql")
+if is_postgresql and os.environ.get("BINDING") != "client":
     # the shopper's history is one short question: planning it anew takes longer than answering it
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         server_side_binding=True, prepare_threshold=1
