@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import Any, cast
 
@@ -24,6 +26,8 @@ from depict_reco.events.transactions import patient
 
 _NAMES_PER_QUERY = 10_000
 _NAMES_REMEMBERED = 100_000
+_FEW = 3
+"""Up to so many rows, PostgreSQL plans a parameter per value sooner than a list per column."""
 _VARYING = (
     "type", "time", "session_id", "user_id", "product_id", "sku", "quantity", "price", "currency",
     "transaction_id", "recommendation_id", "deduplication_id", "dsid", "recommendation_type",
@@ -160,44 +164,70 @@ def _insert(
     bulk_create() could do it, but it does not say how many rows it stored, and making model
     instances takes longer than storing them.
     """
+    columns = _columns(connection.alias)
+    fields = columns.fields
+    values = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields[len(varying) :], shared, strict=True)
+    ]
+    limit = f"SET LOCAL statement_timeout = {patience * 1000:.0f}; " if patience else ""
+    into, end = f"{limit}{columns.into}", columns.end
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql" and len(varying[0]) > _FEW:
+            # A JSON list per column: faster than a parameter per value by half.
+            parameters = [json.dumps(_texts(column), ensure_ascii=False) for column in varying]
+            cursor.execute(f"{into} {columns.from_lists} {end}", [*values, *parameters])
+        elif connection.vendor == "postgresql":
+            rows = [(*row, *values) for row in zip(*varying, strict=True)]
+            marks = ", ".join([columns.row] * len(rows))
+            cursor.execute(f"{into} VALUES {marks} {end}", list(chain.from_iterable(rows)))
+        else:
+            prepared = [
+                _prepared(field, column, connection)
+                for field, column in zip(fields, varying, strict=False)
+            ]
+            rows = [(*row, *values) for row in zip(*prepared, strict=True)]
+            cursor.executemany(f"{into} VALUES {columns.row} {end}", rows)
+        if cursor.rowcount < 0:  # of SET, where the driver tells of each statement
+            cursor.nextset()
+        return int(cursor.rowcount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """The columns of an insertion, and its pieces in the words of one database."""
+
+    fields: list[Field[Any, Any]]
+    """Of _VARYING, then of _SHARED."""
+    into: str
+    row: str
+    """Marks for the values of one row."""
+    from_lists: str
+    """Rows from the values of _SHARED and a JSON list for each of _VARYING; PostgreSQL only."""
+    end: str
+
+
+@functools.cache
+def _columns(using: str) -> _Columns:
+    connection = connections[using]
     fields = [
         cast("Field[Any, Any]", Event._meta.get_field(name)) for name in (*_VARYING, *_SHARED)
     ]
     operations = connection.ops
     names = ", ".join(operations.quote_name(field.column or "") for field in fields)
     beginning = operations.insert_statement(on_conflict=OnConflict.IGNORE)
-    end = operations.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], [])
-    into = f"{beginning} {operations.quote_name(Event._meta.db_table)} ({names})"
-    values = [
-        field.get_db_prep_save(value, connection)
-        for field, value in zip(fields[len(varying) :], shared, strict=True)
-    ]
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # A JSON list per column: faster than a parameter per value by half.
-            types = [(field.db_type(connection) or "").split("(")[0] for field in fields]
-            lists = ", ".join(
-                f"ARRAY(SELECT json_array_elements_text(%s))::{name}[]"
-                for name in types[: len(varying)]
-            )
-            rest = ", ".join(f"%s::{name}" for name in types[len(varying) :])
-            parameters = [json.dumps(_texts(column), ensure_ascii=False) for column in varying]
-            limit = f"SET LOCAL statement_timeout = {patience * 1000:.0f}; " if patience else ""
-            cursor.execute(
-                f"{limit}{into} SELECT varying.*, {rest} FROM unnest({lists}) AS varying {end}",  # noqa: S608
-                [*values, *parameters],
-            )
-        else:
-            marks = ", ".join(["%s"] * len(fields))
-            columns = [
-                _prepared(field, column, connection)
-                for field, column in zip(fields, varying, strict=False)
-            ]
-            rows = [(*row, *values) for row in zip(*columns, strict=True)]
-            cursor.executemany(f"{into} VALUES ({marks}) {end}", rows)
-        if cursor.rowcount < 0:  # of SET, where the driver tells of each statement
-            cursor.nextset()
-        return int(cursor.rowcount)
+    types = [(field.db_type(connection) or "").split("(")[0] for field in fields]
+    lists = ", ".join(
+        f"ARRAY(SELECT json_array_elements_text(%s))::{name}[]" for name in types[: len(_VARYING)]
+    )
+    rest = ", ".join(f"%s::{name}" for name in types[len(_VARYING) :])
+    return _Columns(
+        fields=fields,
+        into=f"{beginning} {operations.quote_name(Event._meta.db_table)} ({names})",
+        row=f"({', '.join(['%s'] * len(fields))})",
+        from_lists=f"SELECT varying.*, {rest} FROM unnest({lists}) AS varying",  # noqa: S608
+        end=operations.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], []),
+    )
 
 
 def _texts(column: list[Any]) -> list[Any]:
