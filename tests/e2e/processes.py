@@ -151,7 +151,7 @@ class WebServer:
         self.name = name
         self.port = free_port()
         self._log = (folder / f"{name}.log").open("w")
-        self._environment = environment
+        self._environment = {**environment, "MALLOC_ARENA_MAX": "2"}  # as docs/deployment.md has it
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
