@@ -137,8 +137,9 @@ class ShopModel:
         progress("transitions", 0.45)
         steps = transition_counts(sessions)
         tables["transitions"] = fit_transitions(steps, count=count, backward=0.3)
-        both_ways = fit_transitions(steps, count=count, backward=1.0)
-        tables["walks"] = fit_two_steps(both_ways, count=count)
+        tables["walks"] = fit_two_steps(
+            fit_transitions(steps, count=count, backward=1.0), count=count
+        )
         tables["latest"] = fit_transitions(transition_counts(sessions, reach=1), count=count)
         newer = age_weights(sessions, options.fresh_half_life)
         steps = transition_counts(sessions, weights=newer)

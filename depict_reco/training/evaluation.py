@@ -6,13 +6,14 @@ from typing import Any
 
 from depict_reco.conf import settings
 from depict_reco.engine.content import ContentModel
-from depict_reco.engine.holdout import measure as measure_answers
 from depict_reco.engine.holdout import (
+    Split,
     measured_questions,
     split_by_time,
     tuned_options,
     tuned_weights,
 )
+from depict_reco.engine.holdout import measure as measure_answers
 from depict_reco.engine.model import FitOptions, ShopModel
 from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.sparse import Scored, without
@@ -60,10 +61,22 @@ def evaluate(
     progress("tuning", 0.7)
     model = model.with_weights(tuned_weights(model, split))
     progress("measuring", 0.85)
+    return {
+        question: {
+            name: measure_answers(questions, answer, model.n_items)
+            for name, answer in answers.items()
+        }
+        for question, (questions, answers) in _methods(model, split, limit).items()
+        if questions
+    }
+
+
+def _methods(model: ShopModel, split: Split, limit: int) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Return, per question, what is asked, at most ``limit`` times, and the ways to answer it."""
     popular = _popular(model)
     sessions, baskets = measured_questions(split, limit)
     together, in_baskets = model.related.table("together"), model.related.table("baskets")
-    methods: dict[str, Any] = {
+    return {
         "next": (
             sessions,
             {
@@ -80,14 +93,6 @@ def evaluate(
                 "co-occurrence": lambda query: without(in_baskets.scores_of(query), query),
             },
         ),
-    }
-    return {
-        question: {
-            name: measure_answers(questions, answer, model.n_items)
-            for name, answer in answers.items()
-        }
-        for question, (questions, answers) in methods.items()
-        if questions
     }
 
 

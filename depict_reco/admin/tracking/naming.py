@@ -87,19 +87,23 @@ def _unknown_products(sample: Sample, named: list[Seen]) -> Iterator[Finding]:
             examples=examples(elsewhere),
         )
     if rest:
-        yield Finding(
-            code="unknown_products",
-            level=by_share(len(rest), len(ids)),
-            title=_("%(n)s of %(all)s events name products that the catalogue does not have.")
-            % {"n": number(len(rest)), "all": number(len(ids))},
-            advice=_(
-                "Neither product id, SKU nor item group. Compare the examples with the ids of the "
-                "feed: often a prefix, leading zeros or another spelling; or the feed is older "
-                "than the shop, or leaves these products out."
-            ),
-            examples=examples(rest),
-            url=links.list_url(Product, market=sample.market.pk),
-        )
+        yield _not_in_catalogue(sample, rest, of=len(ids))
+
+
+def _not_in_catalogue(sample: Sample, strange: list[str], *, of: int) -> Finding:
+    return Finding(
+        code="unknown_products",
+        level=by_share(len(strange), of),
+        title=_("%(n)s of %(all)s events name products that the catalogue does not have.")
+        % {"n": number(len(strange)), "all": number(of)},
+        advice=_(
+            "Neither product id, SKU nor item group. Compare the examples with the ids of the "
+            "feed: often a prefix, leading zeros or another spelling; or the feed is older "
+            "than the shop, or leaves these products out."
+        ),
+        examples=examples(strange),
+        url=links.list_url(Product, market=sample.market.pk),
+    )
 
 
 def _unknown_skus(sample: Sample, named: list[Seen]) -> Iterator[Finding]:

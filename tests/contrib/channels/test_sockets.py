@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 
+import pytest
 from django.db import OperationalError, connection
 
 from depict_reco.contrib.channels import intake, storing
@@ -142,8 +143,9 @@ async def in_thread(function):
     return await asyncio.to_thread(ask)
 
 
-def test_a_slow_database_is_covered_by_an_acknowledgement(market, monkeypatch, settings):
-    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "SOCKET_ACK_SECONDS": 0.05}
+@pytest.fixture
+def go_on(monkeypatch):
+    """Nothing is stored until this is set."""
     go_on = threading.Event()
     accept = storing.accept_events
 
@@ -152,6 +154,11 @@ def test_a_slow_database_is_covered_by_an_acknowledgement(market, monkeypatch, s
         return accept(*args, **kwargs)
 
     monkeypatch.setattr(storing, "accept_events", slowly)
+    return go_on
+
+
+def test_a_slow_database_is_covered_by_an_acknowledgement(market, go_on, settings):
+    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "SOCKET_ACK_SECONDS": 0.05}
 
     async def visit():
         async with Client() as page, Client() as other:
@@ -266,18 +273,10 @@ def test_what_a_closed_page_has_sent_is_stored(market, monkeypatch):
     assert stored() == [("page_view", "s1", "teapot-1")]
 
 
-def test_only_so_much_is_held_and_the_rest_is_left_to_the_client(market, monkeypatch, settings):
+def test_only_so_much_is_held_and_the_rest_is_left_to_the_client(market, go_on, settings):
     settings.DEPICT_RECO = {
         **settings.DEPICT_RECO, "SOCKET_EVENTS_HELD": 2, "SOCKET_ACK_SECONDS": 0.05,
     }  # fmt: skip
-    go_on = threading.Event()
-    accept = storing.accept_events
-
-    def slowly(*args, **kwargs):
-        assert go_on.wait(20)
-        return accept(*args, **kwargs)
-
-    monkeypatch.setattr(storing, "accept_events", slowly)
 
     async def visit():
         async with Client() as page:
@@ -296,16 +295,8 @@ def test_only_so_much_is_held_and_the_rest_is_left_to_the_client(market, monkeyp
     assert [product for _, _, product in stored()] == ["teapot-0", "teapot-1", "teapot-2"]
 
 
-def test_only_so_many_bytes_are_held(market, monkeypatch, settings):
+def test_only_so_many_bytes_are_held(market, go_on, settings):
     settings.DEPICT_RECO = {**settings.DEPICT_RECO, "SOCKET_BYTES_HELD": 100_000}
-    go_on = threading.Event()
-    accept = storing.accept_events
-
-    def slowly(*args, **kwargs):
-        assert go_on.wait(20)
-        return accept(*args, **kwargs)
-
-    monkeypatch.setattr(storing, "accept_events", slowly)
     many = json.dumps([{}] * 15_000)  # takes 25 times as much room once it is read
 
     async def visit():
