@@ -20,6 +20,7 @@ from rest_framework.authentication import BaseAuthentication
 
 from depict_reco.api.throttling import parse_rate
 from depict_reco.conf import artifact_dir, settings
+from depict_reco.engine import blending
 from depict_reco.events.retention import by_type, days_complaint, shortcomings
 from depict_reco.tenants.models import Tenant
 
@@ -211,6 +212,22 @@ def check_authentication(**kwargs: Any) -> list[CheckMessage]:
             "DEPICT_RECO['API_AUTHENTICATION_CLASSES'] is empty: the API accepts no key, and only "
             "pages of shops that are open to their origins get an answer.",
             hint="Leave the setting out to accept keys in the query, a header or a cookie.",
+        )
+    ]
+
+
+@register(TAG, deploy=True)
+def check_compiled(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of an installation in which numpy has to do what can be compiled."""
+    if blending.compiled is not None:
+        return []
+    return [
+        _warning(
+            8,
+            "The compiled part of the engine is missing: answers are the same, and take about "
+            "twice the processor time.",
+            hint="Install depict_reco again where a C compiler and the headers of Python are, or "
+            "from a wheel of this platform.",
         )
     ]
 

@@ -12,6 +12,7 @@ from django.core.checks import run_checks
 from depict_reco import checks
 from depict_reco.conf import Settings
 from depict_reco.conf import settings as reco_settings
+from depict_reco.engine import blending
 
 DOCS = Path(__file__).parents[1] / "docs" / "checks.md"
 CLASSES = "API_AUTHENTICATION_CLASSES"
@@ -251,7 +252,7 @@ def test_every_check_has_its_paragraph():
         *(f"W{int(number):03}" for number in re.findall(r"_warning\(\s*(\d)", source)),
     }
 
-    assert numbers == {*(f"E00{n}" for n in range(1, 8)), *(f"W00{n}" for n in range(1, 8))}
+    assert numbers == {*(f"E00{n}" for n in range(1, 8)), *(f"W00{n}" for n in range(1, 9))}
     for number in numbers:
         assert f"\n## depict_reco.{number}\n" in DOCS.read_text()
 
@@ -335,3 +336,13 @@ def test_a_database_that_is_waited_for_without_end(configure, monkeypatch, engin
 
     found = {message.id for message in checks.check_database_patience()}
     assert ("depict_reco.W005" in found) is warned
+
+
+def test_an_engine_without_its_compiled_part_is_reported_on_deployment(configure, monkeypatch):
+    configure()
+    monkeypatch.setattr(blending, "compiled", None)
+    assert "depict_reco.W008" in run(deploy=True)
+    assert "depict_reco.W008" not in run()
+
+    monkeypatch.setattr(blending, "compiled", print)
+    assert "depict_reco.W008" not in run(deploy=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -18,6 +19,8 @@ import depict_reco
 ROOT = Path(depict_reco.__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.slow
+
+COMPILED = "depict_reco/engine/_compiled.abi3.so"
 
 SETTINGS = """
 INSTALLED_APPS += [
@@ -54,14 +57,14 @@ print(json.dumps([answer.status_code, sorted(one["product_id"] for one in displa
 """
 
 
-def run(*command: object, folder: Path) -> str:
+def run(*command: object, folder: Path, **variables: str) -> str:
     """Run a command away from this checkout; show what it said if it fails."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATABASE_URL", "PYTEST_ADDOPTS"}
         and not name.startswith("COV_CORE")
-    }
+    } | variables
     done = subprocess.run(
         [str(word) for word in command], cwd=folder, env=environment, capture_output=True, text=True
     )
@@ -70,30 +73,55 @@ def run(*command: object, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
     for name in ("depict_reco", "pyproject.toml", "README.md", "LICENSE"):
-        run("cp", "-R", ROOT / name, source / name, folder=folder)
+        run("cp", "-R", ROOT / name, folder / name, folder=folder)
+    for compiled in folder.rglob("*.so"):
+        compiled.unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "build", "--outdir", folder / "dist", source, folder=folder)
     assert len(list((folder / "dist").glob("depict_reco-*.tar.gz"))) == 1
     (wheel,) = (folder / "dist").glob("depict_reco-*.whl")
     return wheel
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def names_in(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = names_in(wheel)
     metadata = f"depict_reco-{depict_reco.__version__}.dist-info/"
     assert {name.split("/")[0] + "/" for name in names} == {"depict_reco/", metadata}
     source = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "depict_reco").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so"
     }
-    assert {name for name in names if name.startswith("depict_reco/")} == source
+    found = {name for name in names if name.startswith("depict_reco/")}
+    assert found - {COMPILED} == source
     assert {"depict_reco/py.typed", "depict_reco/migrations/0001_initial.py"} <= names
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_one_wheel_serves_all_pythons_of_a_platform(wheel: Path) -> None:
+    assert "-cp311-abi3-" in wheel.name
+    assert COMPILED in names_in(wheel)
+
+
+def test_a_wheel_can_be_built_without_a_compiler(source: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, source,
+        folder=tmp_path, CC="/no/compiler")  # fmt: skip
+    (wheel,) = tmp_path.glob("depict_reco-*.whl")
+    assert not [name for name in names_in(wheel) if name.endswith(".so")]
+    assert "depict_reco/engine/blending.py" in names_in(wheel)
 
 
 def test_a_new_project_migrates_and_answers(wheel: Path, tmp_path: Path) -> None:

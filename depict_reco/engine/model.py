@@ -17,8 +17,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from depict_reco.engine.blending import blended, read
 from depict_reco.engine.content import ContentModel, ProductText
-from depict_reco.engine.fusing import Voice, fused
 from depict_reco.engine.interactions import Action, Groups, Interactions, crossed, group
 from depict_reco.engine.linear import MAX_ITEMS, Gram, basket_weights
 from depict_reco.engine.neighbours import (
@@ -34,7 +34,7 @@ from depict_reco.engine.popularity import Popularity
 from depict_reco.engine.related import Lists, RelatedItems
 from depict_reco.engine.repeat import RepeatModel
 from depict_reco.engine.sessions import SessionNeighbours, SessionOptions, steps_back
-from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, sum_by_item, without
+from depict_reco.engine.sparse import EMPTY, Ints, Scored, sum_by_item, without
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole that is done (0 to 1)."""
@@ -42,10 +42,6 @@ Progress = Callable[[str, float], None]
 NEXT_PARTS = ("sessions", "transitions", "latest", "fresh", "together", "walks", "content")
 BASKET_PARTS = ("baskets", "linear", "crossed", "sessions", "walks", "content")
 SUBSTITUTE_PARTS = ("content", "views", "together", "transitions", "walks")
-
-
-LEAST = np.float32(-80.0)
-"""Logarithm of the least chance that is told from none: e to this power is still a float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,17 +166,26 @@ class ShopModel:
             options=options,
         )
 
-    def next_items(self, query: Ints) -> Scored:
-        """Score what a shopper may want after ``query``, known items, oldest first."""
-        return self._blended(self._next_lists(query), query, self.weights.next_items)
+    def next_items(self, query: Ints, most: int | None = None) -> Scored:
+        """Score what a shopper may want after ``query``, known items, oldest first.
 
-    def complements(self, query: Ints) -> Scored:
-        """Score what completes the basket ``query``, whose order does not matter."""
-        return self._blended(self._basket_lists(query), query, self.weights.of_basket(query))
+        With ``most``, only so many of the likeliest, and all that tie with the last of them.
+        """
+        return self._blended(self._next_lists(query), query, self.weights.next_items, most)
 
-    def substitutes(self, query: Ints) -> Scored:
-        """Score what could be chosen instead of the items of ``query``."""
-        return self._blended(self._substitute_lists(query), query, self.weights.substitutes)
+    def complements(self, query: Ints, most: int | None = None) -> Scored:
+        """Score what completes the basket ``query``, whose order does not matter.
+
+        ``most`` as for ``next_items``.
+        """
+        return self._blended(self._basket_lists(query), query, self.weights.of_basket(query), most)
+
+    def substitutes(self, query: Ints, most: int | None = None) -> Scored:
+        """Score what could be chosen instead of the items of ``query``.
+
+        ``most`` as for ``next_items``.
+        """
+        return self._blended(self._substitute_lists(query), query, self.weights.substitutes, most)
 
     def next_parts(self, query: Ints) -> list[Scored]:
         """Return the scores of each of NEXT_PARTS, without the items of the query."""
@@ -210,33 +215,22 @@ class ShopModel:
     def _substitute_lists(self, query: Ints) -> list[Lists]:
         return [Lists(part, query) for part in SUBSTITUTE_PARTS]
 
-    def _read(self, lists: list[Lists]) -> list[tuple[Ints, Floats]]:
-        """Return what each part says: items, which may repeat, and their scores."""
-        tables = self.related.read([one for one in lists if one.table != "sessions"])
-        return [
-            self.sessions.listed(one.items) if one.table == "sessions" else next(tables)
-            for one in lists
-        ]
-
     def _parts(self, lists: list[Lists], asked: Ints) -> list[Scored]:
-        return [without(sum_by_item(*said), asked) for said in self._read(lists)]
+        said = read(lists, self.related, self.sessions)
+        return [without(sum_by_item(*one), asked) for one in said]
 
-    def _blended(self, lists: list[Lists], asked: Ints, weights: tuple[float, ...]) -> Scored:
-        """Return the chance of each item that the parts speak for, the best one's being 1."""
-        n_parts = len(lists)
-        heard = [(one, weight) for one, weight in zip(lists, weights, strict=False) if weight > 0]
-        said = self._read([one for one, _ in heard])
-        voices = [Voice(*one, weight) for one, (_, weight) in zip(said, heard, strict=True)]
-        found = fused(voices, n_items=self.n_items, but=asked)
-        keep = (found.scores > 0).nonzero()[0]
-        if len(keep) == 0:
-            return EMPTY
-        items, logits = found.items.take(keep), found.scores.take(keep)
-        priors = self.popularity.priors.take(items, axis=1)
-        logits += np.array(weights[n_parts:], dtype=np.float32) @ priors
-        logits -= logits.max()
-        np.maximum(logits, LEAST, out=logits)
-        return Scored(items, np.exp(logits, out=logits))
+    def _blended(
+        self, lists: list[Lists], asked: Ints, weights: tuple[float, ...], most: int | None
+    ) -> Scored:
+        return blended(
+            lists,
+            weights,
+            related=self.related,
+            sessions=self.sessions,
+            priors=self.popularity.priors,
+            but=asked,
+            most=most,
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array of the model by name; with ``settings`` it is the whole model."""

@@ -30,6 +30,8 @@ TABLES = (
 )
 """The tables by name, in the order in which they are kept."""
 
+PLACES = {name: place for place, name in enumerate(TABLES)}
+
 
 class Lists(NamedTuple):
     """The lists of some items in one table.
@@ -84,7 +86,7 @@ class RelatedItems:
     def _alone(self, lists: Lists) -> tuple[Ints, Floats]:
         """Return the list of one item, which lies in one piece."""
         item = int(lists.items[0])
-        start, end = self.indptr[_PLACE[lists.table], item : item + 2].tolist()
+        start, end = self.indptr[PLACES[lists.table], item : item + 2].tolist()
         scores = self.scores[start:end]
         return self.items[start:end], scores if lists.weights is None else scores * lists.weights
 
@@ -92,7 +94,7 @@ class RelatedItems:
         if not asked:
             return
         n_columns = self.indptr.shape[1]
-        rows = np.concatenate([one.items + _PLACE[one.table] * n_columns for one in asked])
+        rows = np.concatenate([one.items + PLACES[one.table] * n_columns for one in asked])
         bounds = self.indptr.reshape(-1)
         starts = bounds.take(rows)
         lengths = bounds.take(rows + 1) - starts
@@ -104,9 +106,6 @@ class RelatedItems:
         for one in asked:
             piece = slice(ends[row], ends[row := row + len(one.items)])
             yield items[piece], scores[piece]
-
-
-_PLACE = {name: place for place, name in enumerate(TABLES)}
 
 
 def _weights_of(lists: Lists) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ LONGEST = 32_767
 """Items of a session, whose positions are kept in 16 bits."""
 REACH = 5.0
 """Items further from the match than this many times the decay, worth under 1 %, do not vote."""
+_HALF = np.uint64(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +119,7 @@ class SessionNeighbours:
         """Return the votes of all neighbours: items, which may repeat, and the votes' weights."""
         if len(query) == 0:
             return EMPTY.items, EMPTY.scores
-        options = self.options
-        own = steps_back(len(query), options.position_decay) * self.idf.take(query)
+        options, own = self.options, self.importance(query)
         # A long session shares the work out among its items, the newest sessions of each first.
         most = options.budget // len(query)
         bounds = [self.posting_indptr[item : item + 2].tolist() for item in query.tolist()]
@@ -138,26 +138,40 @@ class SessionNeighbours:
             similarity = np.bincount(ranks, weights=values).astype(np.float32)
             similarity *= self.session_weights.take(neighbours)
         if len(neighbours) > options.neighbours:
-            chosen = np.argpartition(-similarity, options.neighbours)[: options.neighbours]
+            # of sessions equally like this one the newest, which have the greatest numbers
+            ranks = similarity.view(np.uint32).astype(np.uint64) << _HALF
+            ranks |= neighbours.astype(np.uint64)
+            chosen = np.argpartition(ranks, -options.neighbours)[-options.neighbours :]
             neighbours, similarity = neighbours.take(chosen), similarity.take(chosen)
             match = match.take(chosen)
         return self._votes(neighbours, similarity, match)
+
+    def importance(self, query: Ints) -> NDArray[np.float32]:
+        """Return what a match of each item of a session says: newest and rarest items the most."""
+        return steps_back(len(query), self.options.position_decay) * self.idf.take(query)
+
+    @property
+    def decay(self) -> NDArray[np.float32]:
+        """What an item of a neighbour counts by its distance from the match, as far as any does.
+
+        As an index counts from the end where it is negative, the distance itself is the index.
+        """
+        options = self.options
+        return _decay(options.distance_decay, options.forward)
 
     def _votes(
         self, neighbours: Ints, similarity: NDArray[np.float32], match: Ints
     ) -> tuple[Ints, NDArray[np.float32]]:
         # Items far from the match would hardly count: they are left out.
-        options = self.options
-        reach = math.ceil(REACH * options.distance_decay)
+        decay = self.decay
+        reach = len(decay) // 2
         start = self.session_indptr.take(neighbours)
         middle = start + match
         first = np.maximum(start, middle - reach)
         end = np.minimum(self.session_indptr.take(neighbours + 1), middle + (reach + 1))
         lengths = end - first
         at = spans(first, lengths)
-        votes = _decay(options.distance_decay, reach, options.forward).take(
-            at - middle.repeat(lengths), mode="wrap"
-        )
+        votes = decay.take(at - middle.repeat(lengths), mode="wrap")
         votes *= similarity.repeat(lengths)
         return self.session_items.take(at), votes
 
@@ -172,10 +186,6 @@ def steps_back(length: int, decay: float) -> NDArray[np.float32]:
 
 
 @functools.lru_cache(maxsize=8)
-def _decay(steps: float, reach: int, forward: float) -> NDArray[np.float32]:
-    """Return what an item counts by its distance from the match, -``reach`` to ``reach``.
-
-    As an index counts from the end where it is negative, the distance itself is the index.
-    """
-    after = np.exp(np.arange(reach + 1, dtype=np.float32) / -steps)
+def _decay(steps: float, forward: float) -> NDArray[np.float32]:
+    after = np.exp(np.arange(math.ceil(REACH * steps) + 1, dtype=np.float32) / -steps)
     return np.concatenate((after, after[:0:-1] * np.float32(forward)))

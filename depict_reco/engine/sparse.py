@@ -121,10 +121,13 @@ def best(scored: Scored, count: int) -> Scored:
     return Scored(found.items[order], found.scores[order])
 
 
-def head(scored: Scored, count: int) -> Scored:
-    """Return the ``count`` best items and all that tie with the last of them, in no order."""
+def head(scored: Scored, count: int | None) -> Scored:
+    """Return the ``count`` best items and all that tie with the last of them, in no order.
+
+    None for all of them.
+    """
     items, scores = scored.items, scored.scores
-    if len(items) <= count:
+    if count is None or len(items) <= count:
         return scored
     last = np.partition(scores, len(scores) - count)[len(scores) - count]
     keep = (scores >= last).nonzero()[0]

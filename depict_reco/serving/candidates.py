@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ Codes = NDArray[np.int32]
 _NO_CODES: Codes = np.empty(0, dtype=np.int32)
 _SPARE = 44
 """Items looked at beyond the limit: mostly enough where some are sold out or were asked about."""
+
+Asked = Callable[[int | None], Scored]
+"""What returns so many of the best items, and all that tie with the last of them; None for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +55,22 @@ class Context:
         items = self.snapshot.item_of_code[np.asarray(codes, dtype=np.int64)]
         return items[items >= 0]
 
-    def ranked(self, scored: Scored, extra: NDArray[np.bool_] | None = None) -> Codes:
-        """Return the codes of the best items that may be answered, best first."""
-        if not len(scored.items):
-            return _NO_CODES
+    def ranked(self, ask: Asked, extra: NDArray[np.bool_] | None = None) -> Codes:
+        """Return the codes of the best items that may be answered, best first.
+
+        ``ask`` is asked for all items only where too few of the best may be answered.
+        """
         most = self.limit + _SPARE
-        found = self._answerable(head(scored, most), extra)
-        if len(found.items) < self.limit and len(scored.items) > most:
-            found = self._answerable(scored, extra)
+        scored = ask(most)
+        found = self._answerable(scored, extra)
+        if len(found.items) < self.limit and len(scored.items) >= most:
+            found = self._answerable(ask(None), extra)
         return best(found, self.limit).items.astype(np.int32, copy=False)
 
     def _answerable(self, scored: Scored, extra: NDArray[np.bool_] | None) -> Scored:
         """Return the codes of those items that may be answered, with their scores."""
+        if not len(scored.items):
+            return EMPTY
         codes = self.snapshot.code_of_item[scored.items]
         keep = (codes >= 0) & (scored.scores > 0)
         keep &= self.may(codes)
@@ -77,7 +85,7 @@ def substitutes(context: Context) -> Codes:
     items = context.items(context.anchors)
     if model is None or not len(items):
         return _NO_CODES
-    return context.ranked(model.substitutes(items))
+    return context.ranked(partial(model.substitutes, items))
 
 
 def upsell(context: Context) -> Codes:
@@ -88,7 +96,7 @@ def upsell(context: Context) -> Codes:
     own = prices[np.asarray(context.anchors, dtype=np.int64)]
     if model is None or not len(items) or np.isnan(own).all():
         return _NO_CODES
-    return context.ranked(model.substitutes(items), prices > np.nanmax(own))
+    return context.ranked(partial(model.substitutes, items), prices > np.nanmax(own))
 
 
 def complements(context: Context) -> Codes:
@@ -97,7 +105,7 @@ def complements(context: Context) -> Codes:
     items = context.items(context.anchors)
     if model is None or not len(items):
         return _NO_CODES
-    return context.ranked(model.complements(items))
+    return context.ranked(partial(model.complements, items))
 
 
 def sessions(context: Context) -> Codes:
@@ -106,7 +114,7 @@ def sessions(context: Context) -> Codes:
     items = context.items(trail(context))
     if model is None or not len(items):
         return _NO_CODES
-    return context.ranked(model.next_items(items))
+    return context.ranked(partial(model.next_items, items))
 
 
 def content(context: Context) -> Codes:
@@ -121,7 +129,7 @@ def content(context: Context) -> Codes:
         if item >= 0:
             scored = model.content.neighbours.scores_of(np.array([item]))
         parts.append(scored if len(scored.items) else _alike(context.snapshot, code))
-    return context.ranked(blend(parts))
+    return context.ranked(partial(head, blend(parts)))
 
 
 def trending(context: Context) -> Codes:
@@ -162,7 +170,8 @@ def buy_again(context: Context) -> Codes:
     codes, ages = zip(*context.bought, strict=True)
     items = context.snapshot.item_of_code[np.asarray(codes)]
     known = items >= 0
-    return context.ranked(model.repeat.scores(items[known], np.asarray(ages)[known]))
+    scored = model.repeat.scores(items[known], np.asarray(ages)[known])
+    return context.ranked(partial(head, scored))
 
 
 def catalogue(context: Context) -> Codes:

@@ -86,6 +86,7 @@ class TestContent(ScorerContract):
         return model.neighbours.scores_of(query)
 
 
+@pytest.mark.usefixtures("every_way_of_blending")
 class TestShopModelNext(ScorerContract):
     def fit(self, groups):
         return ShopModel.fit(

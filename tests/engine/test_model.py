@@ -23,6 +23,8 @@ from depict_reco.engine.popularity import PRIORS
 from depict_reco.engine.sessions import SessionOptions
 from depict_reco.engine.sparse import best
 
+pytestmark = pytest.mark.usefixtures("every_way_of_blending")
+
 KETTLES, TEAS, CUPS = (0, 1, 2), (3, 4, 5), (6, 7, 8)
 
 

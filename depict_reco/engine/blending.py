@@ -1,0 +1,140 @@
+"""What the parts of a model say of one question, weighed and added up.
+
+The work is done by ``_compiled.c`` where that could be built, and else by numpy, which takes some
+three times as long: with a few thousand numbers of a dozen lists it begins more than it works.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from depict_reco.engine.fusing import Voice, fused
+from depict_reco.engine.related import PLACES, Lists, RelatedItems
+from depict_reco.engine.sessions import SessionNeighbours
+from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, head
+
+compiled: Callable[..., tuple[bytes, bytes]] | None
+"""None where this installation has no compiled part."""
+
+try:
+    from depict_reco.engine import _compiled  # type: ignore[attr-defined]
+except ImportError:
+    compiled = None
+else:
+    compiled = _compiled.blend
+
+SESSIONS = "sessions"
+"""The name of the part that is no table of related items."""
+
+LEAST = np.float32(-80.0)
+"""Logarithm of the least chance that is told from none: e to this power is still a float32."""
+
+Heard = list[tuple[Lists, float]]
+"""Parts that have a weight, with it."""
+
+
+def blended(
+    asked: Sequence[Lists],
+    weights: tuple[float, ...],
+    *,
+    related: RelatedItems,
+    sessions: SessionNeighbours,
+    priors: NDArray[np.float32],
+    but: Ints,
+    most: int | None = None,
+) -> Scored:
+    """Return the chance of each item that the parts speak for, the best one's being 1.
+
+    Parameters
+    ----------
+    asked
+        What is asked of each part.
+    weights
+        Of each part, then of each prior.
+    priors
+        float32 (n_priors, n_items): what speaks for an item whatever is asked.
+    but
+        Items to leave out.
+    most
+        So many of the likeliest items, and all that tie with the last of them; None for all.
+    """
+    heard = [(lists, weight) for lists, weight in zip(asked, weights, strict=False) if weight > 0]
+    prior_weights = _vector(weights[len(asked) :])
+    blend = _by_numpy if compiled is None else functools.partial(_by_compiled, compiled)
+    found = blend(heard, related, sessions, priors, prior_weights, but, most)
+    if len(found.items) == 0:
+        return EMPTY
+    chances = found.scores - found.scores.max()
+    np.maximum(chances, LEAST, out=chances)
+    return Scored(found.items, np.exp(chances, out=chances))
+
+
+def read(
+    asked: Sequence[Lists], related: RelatedItems, sessions: SessionNeighbours
+) -> list[tuple[Ints, Floats]]:
+    """Return what each part says: items, which may repeat, and their scores."""
+    tables = related.read([one for one in asked if one.table != SESSIONS])
+    return [sessions.listed(one.items) if one.table == SESSIONS else next(tables) for one in asked]
+
+
+def _by_numpy(
+    heard: Heard,
+    related: RelatedItems,
+    sessions: SessionNeighbours,
+    priors: NDArray[np.float32],
+    prior_weights: NDArray[np.float32],
+    but: Ints,
+    most: int | None,
+) -> Scored:
+    """Return the logarithms of the chances of those items that more speaks for than against."""
+    said = read([lists for lists, _ in heard], related, sessions)
+    voices = [Voice(*one, weight) for one, (_, weight) in zip(said, heard, strict=True)]
+    found = fused(voices, n_items=priors.shape[1], but=but)
+    keep = (found.scores > 0).nonzero()[0]
+    items, logits = found.items.take(keep), found.scores.take(keep)
+    logits += prior_weights @ priors.take(items, axis=1)
+    return head(Scored(items, logits), most)
+
+
+def _by_compiled(
+    blend: Callable[..., tuple[bytes, bytes]],
+    heard: Heard,
+    related: RelatedItems,
+    sessions: SessionNeighbours,
+    priors: NDArray[np.float32],
+    prior_weights: NDArray[np.float32],
+    but: Ints,
+    most: int | None,
+) -> Scored:
+    """Return the same, up to the rounding of sums."""
+    voices = [
+        (-1, _int32(lists.items), sessions.importance(lists.items), weight)
+        if lists.table == SESSIONS
+        else (PLACES[lists.table], _int32(lists.items), lists.weights, weight)
+        for lists, weight in heard
+    ]
+    arrays: tuple[NDArray[Any], ...] = (
+        related.indptr, related.items, related.scores,
+        sessions.posting_indptr, sessions.posting_sessions, sessions.posting_positions,
+        sessions.session_indptr, sessions.session_items, sessions.session_weights,
+        sessions.decay, priors, prior_weights, _int32(but),
+    )  # fmt: skip
+    options = sessions.options
+    items, logits = blend(
+        arrays, priors.shape[1], options.budget, options.neighbours, voices, most or 0
+    )
+    return Scored(np.frombuffer(items, dtype=np.int32), np.frombuffer(logits, dtype=np.float32))
+
+
+def _int32(items: Ints) -> NDArray[np.int32]:
+    return np.ascontiguousarray(items, dtype=np.int32)
+
+
+@functools.lru_cache(maxsize=64)
+def _vector(weights: tuple[float, ...]) -> NDArray[np.float32]:
+    return np.array(weights, dtype=np.float32)
