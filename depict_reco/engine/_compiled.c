@@ -172,8 +172,17 @@ rank_of(float value)
     return bits & UINT32_C(0x80000000) ? ~bits : bits | UINT32_C(0x80000000);
 }
 
-/* The number that `count` of `n` are greater than or equal to, 0 < count <= n; moves them
- * about. */
+static float
+value_of(uint32_t rank)
+{
+    uint32_t bits = rank & UINT32_C(0x80000000) ? rank ^ UINT32_C(0x80000000) : ~rank;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The number that `count` of `n` are greater than or equal to, 0 < count <= n; moves those to the
+ * front. */
 static uint64_t
 nth_greatest(uint64_t *numbers, Py_ssize_t n, Py_ssize_t count)
 {
@@ -224,6 +233,7 @@ static const struct {
 };
 
 #define MOST_VOICES 64
+#define LEAST (-80.0f) /* see blending.py */
 
 typedef struct {
     Array arrays[N_ARRAYS];
@@ -521,26 +531,51 @@ weigh_items(const Question *asked, Py_ssize_t n_but, const float *counts, int32_
     return n_kept;
 }
 
-/* Keep the `most` likely items and all that tie with the last of them; returns how many, or -1. */
+static int
+by_rank(const void *one, const void *other)
+{
+    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+    return (a < b) - (a > b); /* the greatest first */
+}
+
+/* Keep the `most` likely items, best first, equal ones in their order; all as they are for 0.
+ * Returns how many, or -1. */
 static Py_ssize_t
 keep_best(int32_t *items, float *logits, Py_ssize_t n, Py_ssize_t most)
 {
-    if (most < 1 || n <= most)
+    if (most < 1 || n == 0)
         return n;
     uint64_t *ranks = malloc((size_t)n * sizeof *ranks);
     if (!ranks)
         return without_memory();
     for (Py_ssize_t at = 0; at < n; at++)
-        ranks[at] = rank_of(logits[at]);
-    uint64_t least = nth_greatest(ranks, n, most);
+        ranks[at] = (uint64_t)rank_of(logits[at]) << 32 | (uint32_t)(INT32_MAX - items[at]);
+    Py_ssize_t n_kept = n;
+    if (n > most) {
+        nth_greatest(ranks, n, most); /* which leaves the greater ones before it */
+        n_kept = most;
+    }
+    qsort(ranks, (size_t)n_kept, sizeof *ranks, by_rank);
+    for (Py_ssize_t at = 0; at < n_kept; at++) {
+        items[at] = INT32_MAX - (int32_t)(uint32_t)ranks[at];
+        logits[at] = value_of((uint32_t)(ranks[at] >> 32));
+    }
     free(ranks);
-    Py_ssize_t n_kept = 0;
-    for (Py_ssize_t at = 0; at < n; at++)
-        if (rank_of(logits[at]) >= least) {
-            items[n_kept] = items[at];
-            logits[n_kept++] = logits[at];
-        }
     return n_kept;
+}
+
+/* Turn logarithms of chances into chances, the best one's being 1. */
+static void
+exponentiate(float *logits, Py_ssize_t n)
+{
+    float top = -INFINITY;
+    for (Py_ssize_t at = 0; at < n; at++)
+        if (logits[at] > top)
+            top = logits[at];
+    for (Py_ssize_t at = 0; at < n; at++) {
+        float below = logits[at] - top;
+        logits[at] = expf(below > LEAST ? below : LEAST);
+    }
 }
 
 static PyObject *
@@ -561,6 +596,7 @@ answer(const Question *asked, Py_ssize_t n_but, const double *weights, Py_ssize_
         n = keep_best(items, logits, n, most);
     if (n < 0)
         goto done;
+    exponentiate(logits, n);
     result = Py_BuildValue("(y#y#)", (const char *)items, n * (Py_ssize_t)sizeof *items,
                            (const char *)logits, n * (Py_ssize_t)sizeof *logits);
 done:
@@ -589,8 +625,8 @@ agree(const Question *asked)
 
 PyDoc_STRVAR(blend_doc,
 "blend(arrays, n_items, budget, neighbours, voices, most)\n--\n\n"
-"Return the items that the voices speak for and the logarithms of their chances, as the bytes of\n"
-"int32 and float32 arrays; see ShopModel for what is added up.\n\n"
+"Return the items that the voices speak for and their chances, as the bytes of int32 and float32\n"
+"arrays; see blending.py.\n\n"
 "arrays\n"
 "    The related items (indptr, items, scores); the sessions (posting_indptr, posting_sessions,\n"
 "    posting_positions, session_indptr, session_items, session_weights) and their decay by\n"
@@ -599,7 +635,7 @@ PyDoc_STRVAR(blend_doc,
 "    A list of (place, items, weights or None, weight): the place of a table of related items, or\n"
 "    -1 for the sessions, which need weights; what is asked about, and what each counts.\n"
 "most\n"
-"    So many of the likeliest, with all that tie with the last of them; 0 for all.\n\n"
+"    So many of the likeliest, best first; 0 for all, in no order.\n\n"
 "Raises TypeError and ValueError for arrays of other kinds, or numbers that are out of range.");
 
 static PyObject *

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from depict_reco.engine.fusing import Voice, fused
 from depict_reco.engine.related import PLACES, Lists, RelatedItems
 from depict_reco.engine.sessions import SessionNeighbours
-from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, head
+from depict_reco.engine.sparse import EMPTY, Floats, Ints, Scored, best
 
 compiled: Callable[..., tuple[bytes, bytes]] | None
 """None where this installation has no compiled part."""
@@ -61,17 +61,13 @@ def blended(
     but
         Items to leave out.
     most
-        So many of the likeliest items, and all that tie with the last of them; None for all.
+        So many of the likeliest items, best first, equal ones in the order of items; None for
+        all, in no order.
     """
     heard = [(lists, weight) for lists, weight in zip(asked, weights, strict=False) if weight > 0]
     prior_weights = _vector(weights[len(asked) :])
     blend = _by_numpy if compiled is None else functools.partial(_by_compiled, compiled)
-    found = blend(heard, related, sessions, priors, prior_weights, but, most)
-    if len(found.items) == 0:
-        return EMPTY
-    chances = found.scores - found.scores.max()
-    np.maximum(chances, LEAST, out=chances)
-    return Scored(found.items, np.exp(chances, out=chances))
+    return blend(heard, related, sessions, priors, prior_weights, but, most)
 
 
 def read(
@@ -91,14 +87,18 @@ def _by_numpy(
     but: Ints,
     most: int | None,
 ) -> Scored:
-    """Return the logarithms of the chances of those items that more speaks for than against."""
     said = read([lists for lists, _ in heard], related, sessions)
     voices = [Voice(*one, weight) for one, (_, weight) in zip(said, heard, strict=True)]
     found = fused(voices, n_items=priors.shape[1], but=but)
     keep = (found.scores > 0).nonzero()[0]
+    if len(keep) == 0:
+        return EMPTY
     items, logits = found.items.take(keep), found.scores.take(keep)
     logits += prior_weights @ priors.take(items, axis=1)
-    return head(Scored(items, logits), most)
+    likely = Scored(items, logits) if most is None else best(Scored(items, logits), most)
+    chances = likely.scores - likely.scores.max()
+    np.maximum(chances, LEAST, out=chances)
+    return Scored(likely.items, np.exp(chances, out=chances))
 
 
 def _by_compiled(
@@ -111,7 +111,6 @@ def _by_compiled(
     but: Ints,
     most: int | None,
 ) -> Scored:
-    """Return the same, up to the rounding of sums."""
     voices = [
         (-1, _int32(lists.items), sessions.importance(lists.items), weight)
         if lists.table == SESSIONS
@@ -125,10 +124,10 @@ def _by_compiled(
         sessions.decay, priors, prior_weights, _int32(but),
     )  # fmt: skip
     options = sessions.options
-    items, logits = blend(
+    items, chances = blend(
         arrays, priors.shape[1], options.budget, options.neighbours, voices, most or 0
     )
-    return Scored(np.frombuffer(items, dtype=np.int32), np.frombuffer(logits, dtype=np.float32))
+    return Scored(np.frombuffer(items, dtype=np.int32), np.frombuffer(chances, dtype=np.float32))
 
 
 def _int32(items: Ints) -> NDArray[np.int32]:

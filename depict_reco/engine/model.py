@@ -169,7 +169,7 @@ class ShopModel:
     def next_items(self, query: Ints, most: int | None = None) -> Scored:
         """Score what a shopper may want after ``query``, known items, oldest first.
 
-        With ``most``, only so many of the likeliest, and all that tie with the last of them.
+        With ``most``, only so many of the likeliest, best first, equal ones in the order of items.
         """
         return self._blended(self._next_lists(query), query, self.weights.next_items, most)
 

@@ -113,21 +113,22 @@ def is_among(items: Ints, wanted: Ints) -> NDArray[np.bool_]:
     return found
 
 
-def best(scored: Scored, count: int) -> Scored:
-    """Return the ``count`` best items, best first; equal scores stand in the order of items."""
-    # Everything that ties with the last one stays in, so that the cut is deterministic.
-    found = scored if len(scored.items) <= _SOON_SORTED else head(scored, count)
-    order = np.lexsort((found.items, -found.scores))[:count]
-    return Scored(found.items[order], found.scores[order])
-
-
-def head(scored: Scored, count: int | None) -> Scored:
-    """Return the ``count`` best items and all that tie with the last of them, in no order.
+def best(scored: Scored, count: int | None = None) -> Scored:
+    """Return the ``count`` best items, best first; equal scores stand in the order of items.
 
     None for all of them.
     """
+    if count is not None and len(scored.items) > _SOON_SORTED:
+        # Everything that ties with the last one stays in, so that the cut is deterministic.
+        scored = head(scored, count)
+    order = np.lexsort((scored.items, -scored.scores))[:count]
+    return Scored(scored.items[order], scored.scores[order])
+
+
+def head(scored: Scored, count: int) -> Scored:
+    """Return the ``count`` best items and all that tie with the last of them, in no order."""
     items, scores = scored.items, scored.scores
-    if count is None or len(items) <= count:
+    if len(items) <= count:
         return scored
     last = np.partition(scores, len(scores) - count)[len(scores) - count]
     keep = (scores >= last).nonzero()[0]

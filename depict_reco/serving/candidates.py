@@ -1,8 +1,11 @@
-"""The sources of recommendations: each names item groups, best first, or has nothing to say."""
+"""The sources of recommendations: each names item groups, best first, or has nothing to say.
+
+What they name may not be answered, as it is sold out or was asked about: whoever asks them looks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,18 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.engine.content import ProductText
-from depict_reco.engine.sparse import EMPTY, Scored, best, blend, head, is_among
+from depict_reco.engine.sparse import EMPTY, Scored, best, blend, is_among
 from depict_reco.serving.rows import ProductRow
 from depict_reco.serving.snapshots import MarketSnapshot
 
 Codes = NDArray[np.int32]
 
-_NO_CODES: Codes = np.empty(0, dtype=np.int32)
+_FIRST_PIECE = 64
 _SPARE = 44
 """Items looked at beyond the limit: mostly enough where some are sold out or were asked about."""
 
-Asked = Callable[[int | None], Scored]
-"""What returns so many of the best items, and all that tie with the last of them; None for all."""
+Pieces = Iterator[Codes]
+"""Item groups, best first, piece by piece."""
+
+Ask = Callable[[int | None], Scored]
+"""What returns so many of the best items, best first; with None all of them, in any order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,73 +61,65 @@ class Context:
         items = self.snapshot.item_of_code[np.asarray(codes, dtype=np.int64)]
         return items[items >= 0]
 
-    def ranked(self, ask: Asked, extra: NDArray[np.bool_] | None = None) -> Codes:
-        """Return the codes of the best items that may be answered, best first.
-
-        ``ask`` is asked for all items only where too few of the best may be answered.
-        """
+    def ranked(self, ask: Ask, among: NDArray[np.bool_] | None = None) -> Pieces:
+        """Yield the codes of items, best first: mostly the first few are all that is needed."""
         most = self.limit + _SPARE
-        scored = ask(most)
-        found = self._answerable(scored, extra)
-        if len(found.items) < self.limit and len(scored.items) >= most:
-            found = self._answerable(ask(None), extra)
-        return best(found, self.limit).items.astype(np.int32, copy=False)
+        first = ask(most).items
+        yield self._codes(first, among)
+        if len(first) == most:
+            rest = best(ask(None)).items
+            yield self._codes(rest[~np.isin(rest, first)], among)
 
-    def _answerable(self, scored: Scored, extra: NDArray[np.bool_] | None) -> Scored:
-        """Return the codes of those items that may be answered, with their scores."""
-        if not len(scored.items):
-            return EMPTY
-        codes = self.snapshot.code_of_item[scored.items]
-        keep = (codes >= 0) & (scored.scores > 0)
-        keep &= self.may(codes)
-        if extra is not None:
-            keep &= extra[codes]
-        return Scored(codes[keep], scored.scores[keep])
+    def _codes(self, items: NDArray[np.integer], among: NDArray[np.bool_] | None) -> Codes:
+        """Return the codes of items that are still there."""
+        codes = self.snapshot.code_of_item[items]
+        codes = codes[codes >= 0]
+        return codes if among is None else codes[among[codes]]
 
 
-def substitutes(context: Context) -> Codes:
+def substitutes(context: Context) -> Pieces:
     """What people look at instead, and what reads alike."""
     model = context.snapshot.model
     items = context.items(context.anchors)
     if model is None or not len(items):
-        return _NO_CODES
+        return iter(())
     return context.ranked(partial(model.substitutes, items))
 
 
-def upsell(context: Context) -> Codes:
+def upsell(context: Context) -> Pieces:
     """Substitutes that cost more than the dearest product of the request."""
     model = context.snapshot.model
     items = context.items(context.anchors)
     prices = context.snapshot.columns.prices
     own = prices[np.asarray(context.anchors, dtype=np.int64)]
     if model is None or not len(items) or np.isnan(own).all():
-        return _NO_CODES
+        return iter(())
     return context.ranked(partial(model.substitutes, items), prices > np.nanmax(own))
 
 
-def complements(context: Context) -> Codes:
+def complements(context: Context) -> Pieces:
     """What is bought together with the products of the request."""
     model = context.snapshot.model
     items = context.items(context.anchors)
     if model is None or not len(items):
-        return _NO_CODES
+        return iter(())
     return context.ranked(partial(model.complements, items))
 
 
-def sessions(context: Context) -> Codes:
+def sessions(context: Context) -> Pieces:
     """What people wanted next after the same products."""
     model = context.snapshot.model
     items = context.items(trail(context))
     if model is None or not len(items):
-        return _NO_CODES
+        return iter(())
     return context.ranked(partial(model.next_items, items))
 
 
-def content(context: Context) -> Codes:
+def content(context: Context) -> Pieces:
     """What reads alike; the only source that knows products newer than the model."""
     model = context.snapshot.model
     if model is None:
-        return _NO_CODES
+        return iter(())
     parts = []
     for code in read_like(context):
         item = context.snapshot.item_of_code[code]
@@ -129,63 +127,73 @@ def content(context: Context) -> Codes:
         if item >= 0:
             scored = model.content.neighbours.scores_of(np.array([item]))
         parts.append(scored if len(scored.items) else _alike(context.snapshot, code))
-    return context.ranked(partial(head, blend(parts)))
+    scored = blend(parts)
+    alike = scored.scores > 0
+    return context.ranked(partial(best, Scored(scored.items[alike], scored.scores[alike])))
 
 
-def trending(context: Context) -> Codes:
+def trending(context: Context) -> Pieces:
     """What is on the rise: in the category asked for or that of the products, else anywhere."""
     found = _in_category(context, context.snapshot.trending_rank)
-    return context.snapshot.trending_order if found is None else found
+    return _pieces(context.snapshot.trending_order if found is None else found)
 
 
-def popular(context: Context) -> Codes:
+def popular(context: Context) -> Pieces:
     """What most people want: in the category asked for, else anywhere."""
     if context.category is not None:
         found = _in_category(context, context.snapshot.catalogue_rank)
         if found is not None:
-            return found
-    return context.snapshot.popular_order
+            return _pieces(found)
+    return _pieces(context.snapshot.popular_order)
 
 
-def newest(context: Context) -> Codes:
+def newest(context: Context) -> Pieces:
     """What came last into the catalogue: of the category asked for, then of all."""
     order = context.snapshot.newest_order
     if context.category is None:
-        return order
+        return _pieces(order)
     members = context.snapshot.columns.codes_in(context.category)
     inside = np.isin(order, members)
-    return np.concatenate((order[inside], order[~inside]))
+    return _pieces(np.concatenate((order[inside], order[~inside])))
 
 
-def recently_viewed(context: Context) -> Codes:
+def recently_viewed(context: Context) -> Pieces:
     """What this shopper dealt with, newest first."""
-    return np.array(list(dict.fromkeys(context.history[::-1])), dtype=np.int32)
+    return iter((np.array(list(dict.fromkeys(context.history[::-1])), dtype=np.int32),))
 
 
-def buy_again(context: Context) -> Codes:
+def buy_again(context: Context) -> Pieces:
     """What this shopper will buy again, and what those buy who bought the same."""
     model = context.snapshot.model
     if model is None or not context.bought:
-        return _NO_CODES
+        return iter(())
     codes, ages = zip(*context.bought, strict=True)
     items = context.snapshot.item_of_code[np.asarray(codes)]
     known = items >= 0
     scored = model.repeat.scores(items[known], np.asarray(ages)[known])
-    return context.ranked(partial(head, scored))
+    return context.ranked(partial(best, scored))
 
 
-def catalogue(context: Context) -> Codes:
+def catalogue(context: Context) -> Pieces:
     """Everything there is, popular products first, then new ones."""
-    return context.snapshot.catalogue_order
+    return _pieces(context.snapshot.catalogue_order)
 
 
-SOURCES: dict[str, Callable[[Context], Codes]] = {
+SOURCES: dict[str, Callable[[Context], Pieces]] = {
     source.__name__: source
     for source in (
         substitutes, upsell, complements, sessions, content, trending, popular, newest,
         recently_viewed, buy_again, catalogue,
     )
 }  # fmt: skip
+
+
+def _pieces(codes: Codes) -> Pieces:
+    """Yield codes in pieces, small ones first: mostly a few suffice, of a whole catalogue."""
+    start, size = 0, _FIRST_PIECE
+    while start < len(codes):
+        yield codes[start : start + size]
+        start, size = start + size, size * 8
 
 
 def trail(context: Context) -> list[int]:

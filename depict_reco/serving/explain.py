@@ -7,7 +7,7 @@ at once more for the products that were chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -70,7 +70,8 @@ def _left_out(ranking: Ranking, naming: Naming, count: int) -> list[LeftOut]:
     found: dict[int, None] = {}
     for source in ranking.entry.chain:
         if source in ranking.sources or not ranking.sources:
-            codes = SOURCES[source](anything)[: context.limit]
+            named = chain.from_iterable(part.tolist() for part in SOURCES[source](anything))
+            codes = np.array(list(islice(named, context.limit)), dtype=np.int32)
             found |= dict.fromkeys(codes[~context.may(codes)].tolist())
     return [
         LeftOut(

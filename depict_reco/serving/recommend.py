@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,7 +31,6 @@ from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
 logger = logging.getLogger(__name__)
 
 _READS_HISTORY = frozenset({"sessions", "recently_viewed", "buy_again"})
-_FIRST_PIECE = 64
 _ANCHORS = 200
 """Newest products of a request that sources look at; none of the request is ever answered."""
 _MOST_KEPT = 4
@@ -162,7 +161,7 @@ def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
     """Return the chosen item groups, best first, and the source of each."""
     chosen: dict[int, str] = {}
     for name in entry.chain:
-        for part in _pieces(SOURCES[name](context)):
+        for part in SOURCES[name](context):
             found = part[context.may(part)].tolist()
             if chosen:
                 found = [code for code in found if code not in chosen]
@@ -170,14 +169,6 @@ def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
             if len(chosen) >= context.limit:
                 return list(chosen), list(chosen.values())
     return list(chosen), list(chosen.values())
-
-
-def _pieces(codes: Codes) -> Iterator[Codes]:
-    """Yield codes in pieces, small ones first: mostly a few suffice, of a whole catalogue."""
-    start, size = 0, _FIRST_PIECE
-    while start < len(codes):
-        yield codes[start : start + size]
-        start, size = start + size, size * 8
 
 
 def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:
