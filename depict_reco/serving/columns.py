@@ -102,12 +102,11 @@ class Columns:
             return self.changed[at].product_id
         return self.image.product_ids[at].decode("utf-8", "surrogatepass")
 
-    def pks(self, rows: NDArray[np.integer]) -> list[int]:
+    def pks(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the primary keys of some products."""
         if self.new_codes:
-            return [self.pk(at) for at in rows.tolist()]
-        found: list[int] = self.image.pks[rows].tolist()
-        return found
+            return np.array([self.pk(at) for at in rows.tolist()], dtype=np.int64)
+        return self.image.pks[rows]
 
     def pk(self, at: int) -> int:
         """Return the primary key of a product."""

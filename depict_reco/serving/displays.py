@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from depict_reco.conf import settings
 from depict_reco.serving.columns import Columns
 from depict_reco.serving.encoding import to_json
+from depict_reco.serving.filling import filled, looked_up
 from depict_reco.serving.kept import Kept
 from depict_reco.serving.rows import ProductRow
 from depict_reco.tenants.directory import MarketEntry
@@ -57,43 +58,44 @@ class Displays:
     def render(
         self,
         rows: NDArray[np.integer],
-        recommendation_ids: list[str],
+        blocks: bytes,
         *,
         locale: str | None,
         variants: bool = False,
         logic: list[str] | None = None,
     ) -> bytes:
-        """Return the JSON array of displays of some products with their ids filled in."""
+        """Return the JSON array of displays of some products with their ids filled in.
+
+        ``blocks`` are the ids, as ``recommendation_blocks`` returns them.
+        """
         rendering = rendering_of(self._market)
         if self._rendering != rendering:
             self._rendering, self._kept = rendering, _Rendered(_KEPT_BYTES)
         if locale not in self._market.locales:
             locale = self._market.default_locale
+        texts = self._columns.image.displays
         if variants or locale != self._market.default_locale:
-            found = [self._rendered(row, locale, variants) for row in rows.tolist()]
+            found: list[bytes | int] = [
+                self._rendered(row, locale, variants) for row in rows.tolist()
+            ]
         else:
             found = self._flat(rows, locale)
-        parts = [
-            display.replace(_GAP, token)
-            for display, token in zip(found, map(str.encode, recommendation_ids), strict=True)
-        ]
         if logic is not None:
-            parts = [
+            found = [
                 display[:-1] + b',"logic":' + to_json(name) + b"}"
-                for display, name in zip(parts, logic, strict=True)
+                for display, name in zip(looked_up(found, texts), logic, strict=True)
             ]
-        return b"[" + b",".join(parts) + b"]"
+        return filled(found, blocks, gap=_GAP, texts=texts)
 
-    def _flat(self, rows: NDArray[np.integer], locale: str) -> list[bytes]:
-        image, changed = self._columns.image, self._columns.changed
-        if image.rendering != self._rendering:
-            return [self._rendered(row, locale, False) for row in rows.tolist()]
-        if not changed:
-            return image.displays.several(rows)
-        return [
-            self._rendered(row, locale, False) if row in changed else image.displays[row]
-            for row in rows.tolist()
-        ]
+    def _flat(self, rows: NDArray[np.integer], locale: str) -> list[bytes | int]:
+        """Return flat displays; those that stand in the image as their rows."""
+        found: list[bytes | int] = rows.tolist()
+        changed, stale = self._columns.changed, self._columns.image.rendering != self._rendering
+        if changed or stale:
+            for at, row in enumerate(rows.tolist()):
+                if stale or row in changed:
+                    found[at] = self._rendered(row, locale, False)
+        return found
 
     def _rendered(self, row: int, locale: str, variants: bool) -> bytes:
         key = (row, locale, variants)

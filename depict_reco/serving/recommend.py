@@ -23,7 +23,7 @@ from depict_reco.serving.models import MAX_LIMIT
 from depict_reco.serving.requests import UNKNOWN_TYPE, Answer, RecommendRequest
 from depict_reco.serving.snapshots import MarketSnapshot, snapshot_book
 from depict_reco.serving.strategies import Strategy
-from depict_reco.serving.tracking import recommendation_ids
+from depict_reco.serving.tracking import recommendation_blocks
 from depict_reco.serving.types import TypeEntry, type_book
 from depict_reco.tenants.directory import directory
 from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
@@ -98,10 +98,10 @@ def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
     snapshot, entry, sources = ranking.snapshot, ranking.entry, ranking.sources
     columns = snapshot.columns
     rows = columns.shown[ranking.codes]
-    ids = recommendation_ids(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
+    blocks = recommendation_blocks(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
     displays = snapshot.displays.render(
         rows,
-        ids,
+        blocks,
         locale=request.locale,
         variants=request.variants,
         logic=list(sources) if request.debug else None,
@@ -131,9 +131,11 @@ def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[
     found = (columns.row_of(name) for name in dict.fromkeys(product_ids))
     visible = [at for at in found if at is not None and columns.row(at).visible]
     rows = np.array(visible, dtype=np.int64)
-    ids = recommendation_ids(columns.pks(rows), type_pk=0, now=timezone.now())
+    blocks = recommendation_blocks(columns.pks(rows), type_pk=0, now=timezone.now())
     return (
-        b'{"displays":' + snapshot.displays.render(rows, ids, locale=locale, variants=True) + b"}"
+        b'{"displays":'
+        + snapshot.displays.render(rows, blocks, locale=locale, variants=True)
+        + b"}"
     )
 
 

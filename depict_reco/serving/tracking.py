@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -27,28 +28,17 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings as django_settings
+from numpy.typing import NDArray
 
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _PRODUCT, _TYPE, _MINUTE, _POSITION, _VARIANT, _NONCE = 34, 20, 25, 7, 4, 14
 _BLOCK_LENGTH = 16
 _HEX_LENGTH = 2 * _BLOCK_LENGTH
-_LENGTH = _HEX_LENGTH + 4
-_HYPHENS = (8, 13, 18, 23)
-"""Where they stand in the shape of a UUID; digits stand elsewhere."""
-_BELOW_PRODUCT = _TYPE + _MINUTE + _POSITION + _VARIANT + _NONCE
-_PLACES = tuple(position << _VARIANT + _NONCE for position in range(1 << _POSITION))
+_UPPER_PRODUCT = np.uint64(_TYPE + _MINUTE + _POSITION + _VARIANT + _NONCE - 64)
+"""Where the product begins in the upper half of a block."""
+_LOWER = (1 << 64) - 1
+_PLACES = np.arange(1 << _POSITION, dtype=np.uint64) << np.uint64(_VARIANT + _NONCE)
 """The bits of each position that an answer can have."""
-
-
-def _letters() -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return where each letter of the ids of an answer is found: 0 the hyphen, then the digits."""
-    shape = np.ones(_LENGTH, dtype=np.intp)
-    shape[list(_HYPHENS)] = 0
-    every = np.tile(shape, len(_PLACES))
-    return np.where(every, np.cumsum(every), 0)
-
-
-_LETTERS = _letters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +55,38 @@ class Recommendation:
 
 
 def recommendation_ids(
-    product_pks: list[int], *, type_pk: int, now: datetime, variant: int = 0
+    product_pks: Sequence[int], *, type_pk: int, now: datetime, variant: int = 0
 ) -> list[str]:
     """Return a new id for each display of an answer, in their order."""
+    return ids_of(recommendation_blocks(product_pks, type_pk=type_pk, now=now, variant=variant))
+
+
+def recommendation_blocks(
+    product_pks: Sequence[int] | NDArray[np.integer],
+    *,
+    type_pk: int,
+    now: datetime,
+    variant: int = 0,
+) -> bytes:
+    """Return the blocks of new ids, one behind the other; ``ids_of`` makes texts of them."""
     minute = max(0, int((now - _EPOCH).total_seconds()) // 60)  # a clock may be wrong
     same = (type_pk << _MINUTE | minute) << _POSITION + _VARIANT + _NONCE
     same |= variant << _NONCE | secrets.randbits(_NONCE)
-    blocks = [
-        (pk << _BELOW_PRODUCT | same | place).to_bytes(_BLOCK_LENGTH)
-        for pk, place in zip(product_pks, _PLACES, strict=False)
+    blocks = np.empty((len(product_pks), 2), dtype=">u8")  # an upper and a lower half
+    blocks[:, 0] = np.asarray(product_pks, dtype=np.uint64) << _UPPER_PRODUCT
+    blocks[:, 0] |= np.uint64(same >> 64)
+    blocks[:, 1] = _PLACES[: len(product_pks)] | np.uint64(same & _LOWER)
+    return _encryptor(django_settings.SECRET_KEY).update(blocks.tobytes())
+
+
+def ids_of(blocks: bytes) -> list[str]:
+    """Return the texts of ids: 8, 4, 4, 4 and 12 digits."""
+    digits = blocks.hex()
+    return [
+        f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-{digits[at + 12 : at + 16]}-"
+        f"{digits[at + 16 : at + 20]}-{digits[at + 20 : at + _HEX_LENGTH]}"
+        for at in range(0, len(digits), _HEX_LENGTH)
     ]
-    digits = _encryptor(django_settings.SECRET_KEY).update(b"".join(blocks)).hex()
-    # all ids are cut out of one text: 8, 4, 4, 4 and 12 digits
-    end = len(product_pks) * _LENGTH
-    letters = np.frombuffer(f"-{digits}".encode(), dtype=np.uint8)
-    text = letters[_LETTERS[:end]].tobytes().decode()
-    return [text[at : at + _LENGTH] for at in range(0, end, _LENGTH)]
 
 
 def read_recommendation_id(text: str) -> Recommendation | None:
