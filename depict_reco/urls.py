@@ -11,6 +11,12 @@ from depict_reco.contrib.spectacular import urls as schema_urls
 app_name = "depict_reco"
 
 serving_urlpatterns: list[URLPattern | URLResolver] = [  # no slash at the end: clients send none
+    # the one that is asked most first, since they are looked through in their order
+    path(
+        "v2/recommend/products/products",
+        views.RecommendForProductsView.as_view(),
+        name="recommend-for-products",
+    ),
     path(
         "v2/recommend/products/general",
         views.RecommendForUserView.as_view(),
@@ -25,11 +31,6 @@ serving_urlpatterns: list[URLPattern | URLResolver] = [  # no slash at the end: 
         "v2/recommend/products/category",
         views.RecommendForCategoryView.as_view(),
         name="recommend-for-category",
-    ),
-    path(
-        "v2/recommend/products/products",
-        views.RecommendForProductsView.as_view(),
-        name="recommend-for-products",
     ),
     path("v2/recommend/surfaces", views.SurfacesView.as_view(), name="surfaces"),
     path("v3/recommend/products", views.RecommendV3View.as_view(), name="recommend-v3"),

@@ -163,8 +163,7 @@ class RecommendView(StorefrontView):
             debug=_wants_debug(request),
             consent=consent_of(request),
         )
-        self.enter(request, question.tenant)
-        answer = recommend(question)
+        answer = recommend(question, tenant=self.enter(request, question.tenant))
         note_served(
             market_pk=answer.market_pk,
             type_pk=answer.type_pk,

@@ -234,6 +234,7 @@ static const struct {
 
 #define MOST_VOICES 64
 #define LEAST (-80.0f) /* see blending.py */
+#define ROUNDING 1e-3f /* much more than sums of a few floats are out by */
 
 typedef struct {
     Array arrays[N_ARRAYS];
@@ -498,22 +499,16 @@ weigh_voices(const Question *asked, Py_ssize_t n_but, const double *weights, flo
             counts[voice] = (float)(weights[voice] / sqrt((double)counts[voice]));
 }
 
-/* The items that more speaks for than against, with the logarithms of their chances; returns how
- * many, or -1. */
+/* The items that more speaks for than against, and by how much; returns how many, or -1. */
 static Py_ssize_t
 weigh_items(const Question *asked, Py_ssize_t n_but, const float *counts, int32_t *items,
-            float *logits)
+            float *scores)
 {
-    const float *priors = VALUES(&asked->arrays[PRIORS], float);
-    const float *prior_weights = VALUES(&asked->arrays[PRIOR_WEIGHTS], float);
-    Py_ssize_t n_priors = length(&asked->arrays[PRIOR_WEIGHTS]), n_kept = 0;
     int32_t width = asked->found.width;
+    Py_ssize_t n = 0;
     for (Py_ssize_t row = n_but; row < asked->found.count; row++) {
         const double *sums = asked->found.sums + (size_t)row * (size_t)width;
-        int32_t item = asked->found.keys[row];
-        float score = 0.0f, prior = 0.0f;
-        if (item < 0 || item >= asked->n_items)
-            return broken("items");
+        float score = 0.0f;
         for (int32_t voice = 0; voice < width; voice++) {
             float sum = (float)sums[voice];
             if (sum > 0.0f)
@@ -523,12 +518,55 @@ weigh_items(const Question *asked, Py_ssize_t n_but, const float *counts, int32_
         }
         if (!(score > 0.0f))
             continue;
-        for (Py_ssize_t one = 0; one < n_priors; one++)
-            prior += prior_weights[one] * priors[one * asked->n_items + item];
-        items[n_kept] = item;
-        logits[n_kept++] = score + prior;
+        items[n] = asked->found.keys[row];
+        if (items[n] < 0 || items[n] >= asked->n_items)
+            return broken("items");
+        scores[n++] = score;
     }
+    return n;
+}
+
+/* Leave out what no prior could bring among the `most` likely items, priors being between 0 and 1:
+ * they lie all over the memory, and most items have little evidence. Returns how many stay, or
+ * -1. */
+static Py_ssize_t
+keep_promising(const Question *asked, int32_t *items, float *scores, Py_ssize_t n, Py_ssize_t most)
+{
+    const float *weights = VALUES(&asked->arrays[PRIOR_WEIGHTS], float);
+    float reach = ROUNDING;
+    if (most < 1 || n <= most)
+        return n;
+    uint64_t *ranks = malloc((size_t)n * sizeof *ranks);
+    if (!ranks)
+        return without_memory();
+    for (Py_ssize_t at = 0; at < n; at++)
+        ranks[at] = rank_of(scores[at]);
+    for (Py_ssize_t one = 0; one < length(&asked->arrays[PRIOR_WEIGHTS]); one++)
+        reach += fabsf(weights[one]);
+    float least = value_of((uint32_t)nth_greatest(ranks, n, most)) - reach;
+    free(ranks);
+    Py_ssize_t n_kept = 0;
+    for (Py_ssize_t at = 0; at < n; at++)
+        if (scores[at] >= least) {
+            items[n_kept] = items[at];
+            scores[n_kept++] = scores[at];
+        }
     return n_kept;
+}
+
+/* Add what speaks for items whatever is asked: scores become logarithms of chances. */
+static void
+add_priors(const Question *asked, const int32_t *items, float *scores, Py_ssize_t n)
+{
+    const float *priors = VALUES(&asked->arrays[PRIORS], float);
+    const float *weights = VALUES(&asked->arrays[PRIOR_WEIGHTS], float);
+    Py_ssize_t n_priors = length(&asked->arrays[PRIOR_WEIGHTS]);
+    for (Py_ssize_t at = 0; at < n; at++) {
+        float prior = 0.0f;
+        for (Py_ssize_t one = 0; one < n_priors; one++)
+            prior += weights[one] * priors[one * asked->n_items + items[at]];
+        scores[at] += prior;
+    }
 }
 
 static int
@@ -593,7 +631,11 @@ answer(const Question *asked, Py_ssize_t n_but, const double *weights, Py_ssize_
     weigh_voices(asked, n_but, weights, counts);
     Py_ssize_t n = weigh_items(asked, n_but, counts, items, logits);
     if (n >= 0)
-        n = keep_best(items, logits, n, most);
+        n = keep_promising(asked, items, logits, n, most);
+    if (n < 0)
+        goto done;
+    add_priors(asked, items, logits, n);
+    n = keep_best(items, logits, n, most);
     if (n < 0)
         goto done;
     exponentiate(logits, n);

@@ -25,7 +25,7 @@ from depict_reco.serving.snapshots import MarketSnapshot, snapshot_book
 from depict_reco.serving.strategies import Strategy
 from depict_reco.serving.tracking import recommendation_blocks
 from depict_reco.serving.types import TypeEntry, type_book
-from depict_reco.tenants.directory import directory
+from depict_reco.tenants.directory import TenantEntry, directory
 from depict_reco.tenants.outages import CONNECTION_FAILURES, outages
 
 logger = logging.getLogger(__name__)
@@ -59,14 +59,17 @@ class Ranking:
         return self.seen or _context(self.snapshot, self.entry, self.request)
 
 
-def recommend(request: RecommendRequest) -> Answer:
-    """Answer a request; an unknown tenant, market or type is an answer without displays."""
-    return answer_of(rank(request), request)
+def recommend(request: RecommendRequest, *, tenant: TenantEntry | None = None) -> Answer:
+    """Answer a request; an unknown tenant, market or type is an answer without displays.
+
+    ``tenant`` is the tenant of the request, where the caller has just looked it up.
+    """
+    return answer_of(rank(request, tenant=tenant), request)
 
 
-def rank(request: RecommendRequest) -> Ranking | None:
+def rank(request: RecommendRequest, *, tenant: TenantEntry | None = None) -> Ranking | None:
     """Choose what to answer; None for an unknown tenant, market or type."""
-    tenant = directory().tenant(request.tenant)
+    tenant = tenant or directory().tenant(request.tenant)
     market = tenant.markets.get(request.market) if tenant else None
     entry = type_book().find(tenant, market.pk, request.type) if tenant and market else None
     if tenant is None or market is None or entry is None:
