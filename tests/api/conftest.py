@@ -40,7 +40,7 @@ def asked(monkeypatch):
     """The questions that serving is asked; it answers each with one made-up display."""
     questions = []
 
-    def recommend(question):
+    def recommend(question, **known):
         questions.append(question)
         return Answer(body=b'{"displays":[{"product_id":"p"}]}')
 

@@ -134,7 +134,7 @@ def test_nothing_of_a_person_and_no_secret_is_logged(ask, key, caplog, monkeypat
                 assert word not in everything
 
 
-def fail(*_):
+def fail(*_, **known):
     raise RuntimeError("a fault in the engine")
 
 

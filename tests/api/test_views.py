@@ -408,7 +408,7 @@ def test_no_transaction_is_opened(shop, asked, settings, django_assert_num_queri
 
 
 def test_an_error_that_nobody_foresaw_reaches_the_project(shop, monkeypatch):
-    def broken(question):
+    def broken(question, **known):
         raise ZeroDivisionError
 
     monkeypatch.setattr(views, "recommend", broken)
