@@ -2,9 +2,9 @@
  *
  * Optional: where it could not be built, numpy does the same. One file serves every CPython from
  * 3.11 on (the stable ABI). Everything is read through the buffer protocol and nothing is kept;
- * numbers out of the arrays are checked before they are used as places in others.
+ * numbers out of the arrays are checked before they are used as places in others. Formats with a
+ * '#' are not used: what a newer Python's headers make of them, an older one refuses.
  */
-#define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
@@ -639,8 +639,9 @@ answer(const Question *asked, Py_ssize_t n_but, const double *weights, Py_ssize_
     if (n < 0)
         goto done;
     exponentiate(logits, n);
-    result = Py_BuildValue("(y#y#)", (const char *)items, n * (Py_ssize_t)sizeof *items,
-                           (const char *)logits, n * (Py_ssize_t)sizeof *logits);
+    result = Py_BuildValue( /* which passes an error on where one of them could not be made */
+        "(NN)", PyBytes_FromStringAndSize((const char *)items, n * (Py_ssize_t)sizeof *items),
+        PyBytes_FromStringAndSize((const char *)logits, n * (Py_ssize_t)sizeof *logits));
 done:
     free(counts);
     free(logits);

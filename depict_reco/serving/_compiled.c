@@ -2,13 +2,20 @@
  *
  * Optional, and one file for every CPython from 3.11 on (the stable ABI).
  */
-#define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Displays lie all over a mapped file: all are asked for before the first is read. */
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
+#define LINE 64 /* bytes that are read at once */
 
 #define BLOCK 16   /* bytes of an id */
 #define LETTERS 36 /* of its text, in the shape of a UUID */
@@ -83,6 +90,8 @@ locate(Display *display, PyObject *given, const Texts *texts)
     }
     display->text = (const char *)texts->buffer.buf + texts->offset + indptr[row];
     display->length = (Py_ssize_t)(indptr[row + 1] - indptr[row]);
+    for (Py_ssize_t at = 0; at < display->length; at += LINE)
+        PREFETCH(display->text + at);
     return 0;
 }
 
@@ -144,23 +153,23 @@ static PyObject *
 fill(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *displays, *indptr, *result = NULL;
-    const char *gap, *blocks;
-    Py_ssize_t n_gap, n_blocks;
+    Py_buffer blocks, gap;
     Texts texts;
-    if (!PyArg_ParseTuple(args, "O!y#y#y*On", &PyList_Type, &displays, &blocks, &n_blocks, &gap,
-                          &n_gap, &texts.buffer, &indptr, &texts.offset))
+    if (!PyArg_ParseTuple(args, "O!y*y*y*On", &PyList_Type, &displays, &blocks, &gap,
+                          &texts.buffer, &indptr, &texts.offset))
         return NULL;
-    if (PyObject_GetBuffer(indptr, &texts.indptr, PyBUF_SIMPLE) < 0) {
-        PyBuffer_Release(&texts.buffer);
-        return NULL;
+    if (PyObject_GetBuffer(indptr, &texts.indptr, PyBUF_SIMPLE) == 0) {
+        if (gap.len < LETTERS || gap.len > 255 || blocks.len != BLOCK * PyList_Size(displays) ||
+            texts.offset < 0 || texts.indptr.len % (Py_ssize_t)sizeof(int64_t))
+            PyErr_SetString(PyExc_ValueError,
+                            "the gap, the ids or the texts are of another length");
+        else
+            result = fill_all(displays, gap.buf, gap.len, blocks.buf, &texts);
+        PyBuffer_Release(&texts.indptr);
     }
-    if (n_gap < LETTERS || n_gap > 255 || n_blocks != BLOCK * PyList_Size(displays) ||
-        texts.offset < 0 || texts.indptr.len % (Py_ssize_t)sizeof(int64_t))
-        PyErr_SetString(PyExc_ValueError, "the gap, the ids or the texts are of another length");
-    else
-        result = fill_all(displays, gap, n_gap, (const unsigned char *)blocks, &texts);
-    PyBuffer_Release(&texts.indptr);
     PyBuffer_Release(&texts.buffer);
+    PyBuffer_Release(&gap);
+    PyBuffer_Release(&blocks);
     return result;
 }
 
