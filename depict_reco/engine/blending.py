@@ -130,8 +130,9 @@ def _by_compiled(
     return Scored(np.frombuffer(items, dtype=np.int32), np.frombuffer(chances, dtype=np.float32))
 
 
-def _int32(items: Ints) -> NDArray[np.int32]:
-    return np.ascontiguousarray(items, dtype=np.int32)
+def _int32(items: Ints) -> NDArray[np.integer]:
+    # asking for what is there already takes a while
+    return items if items.dtype == np.int32 else items.astype(np.int32)
 
 
 @functools.lru_cache(maxsize=64)

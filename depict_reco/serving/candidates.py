@@ -51,14 +51,14 @@ class Context:
 
     def may(self, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Return which of some codes may be answered."""
-        keep = self.eligible[codes]
+        keep = self.eligible.take(codes)
         if len(self.asked):
             keep &= ~is_among(codes, self.asked)
         return keep
 
     def items(self, codes: list[int]) -> NDArray[np.int32]:
         """Return the model's items of some codes, without those it does not know."""
-        items = self.snapshot.item_of_code[np.asarray(codes, dtype=np.int64)]
+        items = self.snapshot.item_of_code.take(np.array(codes, dtype=np.intp))
         return items[items >= 0]
 
     def ranked(self, ask: Ask, among: NDArray[np.bool_] | None = None) -> Pieces:
@@ -72,9 +72,9 @@ class Context:
 
     def _codes(self, items: NDArray[np.integer], among: NDArray[np.bool_] | None) -> Codes:
         """Return the codes of items that are still there."""
-        codes = self.snapshot.code_of_item[items]
+        codes = self.snapshot.code_of_item.take(items)
         codes = codes[codes >= 0]
-        return codes if among is None else codes[among[codes]]
+        return codes if among is None else codes[among.take(codes)]
 
 
 def substitutes(context: Context) -> Pieces:

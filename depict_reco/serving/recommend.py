@@ -100,7 +100,7 @@ def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
         )
     snapshot, entry, sources = ranking.snapshot, ranking.entry, ranking.sources
     columns = snapshot.columns
-    rows = columns.shown[ranking.codes]
+    rows = columns.shown.take(np.array(ranking.codes, dtype=np.intp))
     blocks = recommendation_blocks(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
     displays = snapshot.displays.render(
         rows,

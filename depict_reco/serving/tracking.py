@@ -72,11 +72,13 @@ def recommendation_blocks(
     minute = max(0, int((now - _EPOCH).total_seconds()) // 60)  # a clock may be wrong
     same = (type_pk << _MINUTE | minute) << _POSITION + _VARIANT + _NONCE
     same |= variant << _NONCE | secrets.randbits(_NONCE)
-    blocks = np.empty((len(product_pks), 2), dtype=">u8")  # an upper and a lower half
-    blocks[:, 0] = np.asarray(product_pks, dtype=np.uint64) << _UPPER_PRODUCT
-    blocks[:, 0] |= np.uint64(same >> 64)
-    blocks[:, 1] = _PLACES[: len(product_pks)] | np.uint64(same & _LOWER)
-    return _encryptor(django_settings.SECRET_KEY).update(blocks.tobytes())
+    blocks = np.empty((len(product_pks), 2), dtype=np.uint64)  # an upper and a lower half
+    upper, lower = blocks[:, 0], blocks[:, 1]
+    upper[:] = product_pks
+    upper <<= _UPPER_PRODUCT
+    upper |= np.uint64(same >> 64)
+    np.bitwise_or(_PLACES[: len(product_pks)], np.uint64(same & _LOWER), out=lower)
+    return _encryptor(django_settings.SECRET_KEY).update(blocks.astype(">u8").tobytes())
 
 
 def ids_of(blocks: bytes) -> list[str]:
