@@ -43,7 +43,7 @@ class KeyAuthentication(BaseAuthentication):
         if key is None:
             note_refused_key(request._request)
             raise AuthenticationFailed("The API key is unknown, expired or revoked.")
-        if directory().tenant_by_pk(key.tenant_pk) is None:
+        if not directory().is_open(key):
             raise PermissionDenied("The shop of this API key is closed.")
         request._request.reco_key = key  # type: ignore[attr-defined]  # for logs and metrics
         return AnonymousUser(), key

@@ -109,6 +109,10 @@ class Directory:
         self.refresh()
         return self._by_pk.get(pk)
 
+    def is_open(self, key: KeyEntry) -> bool:
+        """Whether the tenant of a key that was just returned is active."""
+        return key.tenant_pk in self._by_pk
+
     def tenants(self) -> tuple[TenantEntry, ...]:
         """Return all active tenants."""
         self.refresh()
@@ -223,6 +227,8 @@ class Directory:
         )  # fmt: skip
         revisions: dict[int, int] = {}
         tenants: dict[int, TenantEntry] = {}
+        # an entry that has not changed stays the same object, which is soon told
+        markets = {entry: entry for one in self._by_pk.values() for entry in one.markets.values()}
         for pk, active, slug, revision, access, origins, consent, market_active, *market in rows:
             revisions[pk] = revision
             if active and pk not in tenants:
@@ -237,7 +243,7 @@ class Directory:
                 )
             if active and market_active:
                 entry = _market_entry(*market)
-                tenants[pk].markets[entry.slug] = entry
+                tenants[pk].markets[entry.slug] = markets.get(entry, entry)
         known = tenants.values()
         self._by_pk = tenants
         self._by_slug = {tenant.slug: tenant for tenant in known}
