@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections, router
 from django.db.models.expressions import Col
@@ -32,6 +32,13 @@ BOUGHT_TYPES = (EventType.PURCHASE, EventType.RETURN)
 _COLUMNS = "product_id, sku, type, time, quantity, id"
 
 
+class Dealt(NamedTuple):
+    """A product that the shopper dealt with, by either of its names."""
+
+    product_id: str
+    sku: str
+
+
 @dataclass(frozen=True, slots=True)
 class ShopperEvent:
     """One thing that the shopper did with a product."""
@@ -43,47 +50,73 @@ class ShopperEvent:
     quantity: int
 
 
-def recent_product_events(
-    market_pk: int, shopper_ids: tuple[str, ...], limit: int, *, purchases: int = 0
-) -> list[ShopperEvent]:
-    """Return the newest events of a shopper who is known by any of these ids, newest first.
+def recent_products(market_pk: int, shopper_ids: tuple[str, ...], limit: int) -> list[Dealt]:
+    """Return the products of the newest events of a shopper, newest first.
 
-    Each id is looked for among the session ids and among the user ids. One query, of one index
-    probe per id and column, each of which reads at most ``limit`` events of the wanted types;
-    none without ids. Up to ``purchases`` purchases and returns of each id follow, however old,
-    where it is a user id: session ids do not last that long.
+    The shopper is known by any of these ids: each is looked for among the session ids and among
+    the user ids. One query, of one index probe per id and column, each of which reads at most
+    ``limit`` events of the wanted types; none without ids.
     """
-    given = [name for name in shopper_ids if name and not text_problem(name)]
-    ids = list(dict.fromkeys(map(stored_id, given)))
+    ids = _ids(shopper_ids)
     if not ids or limit < 1:
         return []
-    probes: list[str] = []
-    parameters: list[int | str] = []
-    for column in ("session_id", "user_id"):
-        for name in ids:
-            probes.append(_probe(column, HISTORY_TYPES))
-            parameters += [market_pk, name, limit]
-    for name in ids if purchases else ():
-        probes.append(_probe("user_id", BOUGHT_TYPES))
-        parameters += [market_pk, name, purchases]
-    connection = connections[router.db_for_read(Event)]
-    with connection.cursor() as cursor:
-        # not through the ORM, which would take longer to put the words together than the database
-        # takes to find the rows
-        cursor.execute(_question(tuple(probes)), [*parameters, limit + purchases])
-        rows = cursor.fetchall()
-    convert = _converter(connection.alias)
+    probes, parameters = _of_all_kinds(market_pk, ids, limit)
+    rows = _rows(("product_id", "sku"), probes, parameters, limit)
+    return list(map(Dealt._make, rows))
+
+
+def recent_product_events(
+    market_pk: int, shopper_ids: tuple[str, ...], limit: int, *, purchases: int
+) -> list[ShopperEvent]:
+    """Return the newest events of a shopper, newest first, and many purchases.
+
+    As ``recent_products``; up to ``purchases`` purchases and returns of each id follow, however
+    old, where it is a user id: session ids do not last that long.
+    """
+    ids = _ids(shopper_ids)
+    if not ids or limit < 1:
+        return []
+    probes, parameters = _of_all_kinds(market_pk, ids, limit)
+    for name in ids:
+        probes.append(_probe("user_id", BOUGHT_TYPES, purchases))
+        parameters += [market_pk, name]
+    columns = ("product_id", "sku", "type", "time", "quantity")
+    rows = _rows(columns, probes, parameters, limit + purchases)
+    convert = _converter(router.db_for_read(Event))
     return [
         ShopperEvent(product_id, sku, type_, convert(time), quantity)
-        for product_id, sku, type_, time, quantity, _ in rows
+        for product_id, sku, type_, time, quantity in rows
     ]
 
 
+def _ids(shopper_ids: tuple[str, ...]) -> list[str]:
+    given = [name for name in shopper_ids if name and not text_problem(name)]
+    return list(dict.fromkeys(map(stored_id, given)))
+
+
+def _of_all_kinds(market_pk: int, ids: list[str], limit: int) -> tuple[list[str], list[int | str]]:
+    """Return the probes for what a shopper did, and their parameters."""
+    columns = [(column, name) for column in ("session_id", "user_id") for name in ids]
+    probes = [_probe(column, HISTORY_TYPES, limit) for column, _ in columns]
+    return probes, [parameter for _, name in columns for parameter in (market_pk, name)]
+
+
+def _rows(
+    columns: tuple[str, ...], probes: list[str], parameters: list[int | str], limit: int
+) -> list[tuple[Any, ...]]:
+    with connections[router.db_for_read(Event)].cursor() as cursor:
+        # not through the ORM, which would take longer to put the words together than the database
+        # takes to find the rows; and each column that is not read is one not to be converted
+        cursor.execute(_question(columns, tuple(probes), limit), parameters)
+        return cursor.fetchall()
+
+
 @lru_cache(maxsize=64)
-def _question(probes: tuple[str, ...]) -> str:
+def _question(columns: tuple[str, ...], probes: tuple[str, ...], limit: int) -> str:
     return (
         # an event that several probes find is one row, by its id
-        f"{' UNION '.join(probes)} ORDER BY time DESC, id DESC LIMIT %s"
+        f"SELECT {', '.join(columns)} FROM ({' UNION '.join(probes)}) AS found "  # noqa: S608
+        f"ORDER BY time DESC, id DESC LIMIT {limit:d}"
     )
 
 
@@ -103,13 +136,13 @@ def _converter(alias: str) -> Callable[[Any], datetime]:
     return convert
 
 
-@cache
-def _probe(column: str, wanted: tuple[EventType, ...]) -> str:
+@lru_cache(maxsize=64)
+def _probe(column: str, wanted: tuple[EventType, ...], limit: int) -> str:
     # One ordered look-up per id: with IN or OR, databases read all of a shopper's events, or
     # walk through the whole market by time.
     types = ", ".join(f"'{name.value}'" for name in wanted)
     return (
         f"SELECT * FROM (SELECT {_COLUMNS} FROM {Event._meta.db_table} "  # noqa: S608 - no values
         f"WHERE market_id = %s AND {column} = %s AND type IN ({types}) "
-        "AND (product_id <> '' OR sku <> '') ORDER BY time DESC, id DESC LIMIT %s) AS probe"
+        f"AND (product_id <> '' OR sku <> '') ORDER BY time DESC, id DESC LIMIT {limit:d}) AS probe"
     )

@@ -12,11 +12,12 @@ from depict_reco.serving.snapshots import MarketSnapshot
 
 _DAY = 86_400.0
 
+Bought = tuple[tuple[int, float], ...]
+"""Code and days ago of each purchase."""
 
-def bought_by(
-    snapshot: MarketSnapshot, events: Sequence[ShopperEvent]
-) -> tuple[tuple[int, float], ...]:
-    """Return code and days ago of each purchase among a shopper's events, newest first.
+
+def bought_by(snapshot: MarketSnapshot, events: Sequence[ShopperEvent]) -> Bought:
+    """Return the purchases among a shopper's events, newest first.
 
     A return takes back the last purchase of the product before it, if all of that came back. Days
     are counted back from the time that it is in the shop's data: years ago, where only an old

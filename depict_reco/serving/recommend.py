@@ -14,8 +14,13 @@ from django.utils import timezone
 from depict_reco.conf import settings
 from depict_reco.engine.repeat import HISTORY
 from depict_reco.events.consent import ids_allowed
-from depict_reco.events.shoppers import ShopperEvent, recent_product_events
-from depict_reco.serving.bought import bought_by
+from depict_reco.events.shoppers import (
+    Dealt,
+    ShopperEvent,
+    recent_product_events,
+    recent_products,
+)
+from depict_reco.serving.bought import Bought, bought_by
 from depict_reco.serving.candidates import SOURCES, Codes, Context
 from depict_reco.serving.encoding import to_json
 from depict_reco.serving.exploration import explore
@@ -179,16 +184,16 @@ def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
 def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest) -> Context:
     columns = snapshot.columns
     anchors = _codes(snapshot, request.product_ids)
-    events = _events(snapshot, entry, request)
+    dealt, bought = _past(snapshot, entry, request)
     return Context(
         snapshot=snapshot,
         anchors=anchors[-_ANCHORS:],
-        history=_history(snapshot, events),
+        history=_history(snapshot, dealt),
         category=columns.tree.pks.get(request.category_id or ""),
         eligible=snapshot.eligible_outside(entry.excluded_categories),
         asked=np.array(anchors, dtype=np.int32),
         limit=min(request.limit or entry.default_limit, MAX_LIMIT),
-        bought=bought_by(snapshot, events) if "buy_again" in entry.chain else (),
+        bought=bought,
     )
 
 
@@ -214,33 +219,35 @@ def _reads_history(entry: TypeEntry, request: RecommendRequest) -> bool:
     return bool(request.shopper_ids)
 
 
-def _events(
+def _past(
     snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendRequest
-) -> list[ShopperEvent]:
-    """Return what the shopper did, newest first: one query, and none for other types."""
+) -> tuple[Sequence[Dealt | ShopperEvent], Bought]:
+    """Return what the shopper dealt with, newest first, and bought.
+
+    One query, and none for types that do not ask for it.
+    """
     if not _reads_history(entry, request) or directory().database_is_away:
-        return []
+        return (), ()
+    whose = snapshot.market.pk, request.shopper_ids, settings.HISTORY_LENGTH
     try:
-        return recent_product_events(
-            snapshot.market.pk,
-            request.shopper_ids,
-            settings.HISTORY_LENGTH,
-            purchases=HISTORY if "buy_again" in entry.chain else 0,
-        )
+        if "buy_again" not in entry.chain:
+            return recent_products(*whose), ()
+        events = recent_product_events(*whose, purchases=HISTORY)
     except DatabaseFailure as error:
         # An answer without the shopper's history is better than none.
         if isinstance(error, CONNECTION_FAILURES):
             outages().database.begin()
         else:
             logger.exception("The history of a shopper could not be read.")
-        return []
+        return (), ()
+    return events, bought_by(snapshot, events)
 
 
-def _history(snapshot: MarketSnapshot, events: list[ShopperEvent]) -> list[int]:
+def _history(snapshot: MarketSnapshot, dealt: Sequence[Dealt | ShopperEvent]) -> list[int]:
     """Return what the shopper dealt with last, oldest first."""
-    if not events:
+    if not dealt:
         return []
-    newest = events[: settings.HISTORY_LENGTH]
+    newest = dealt[: settings.HISTORY_LENGTH]
     snapshot.columns.find(event.product_id for event in newest)
     known = snapshot.columns.code_of
     # an event's product id may be one that only its SKU makes known

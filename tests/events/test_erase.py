@@ -16,7 +16,7 @@ from depict_reco.events.export import as_json, find_shopper
 from depict_reco.events.ingest import ingest
 from depict_reco.events.linking import MOST_LINKED
 from depict_reco.events.records import NewEvent
-from depict_reco.events.shoppers import recent_product_events
+from depict_reco.events.shoppers import recent_products
 from depict_reco.events.wire import shopper_event
 from depict_reco.exceptions import ShopperError
 from depict_reco.models import Erasure, Event, Market, Tenant
@@ -83,7 +83,7 @@ def test_ids_that_are_too_long_to_store_are_found_as_they_are_stored(market):
         sent = {"type": "page_view", "session_id": name, "product_id": "pot"}
         event = shopper_event(sent, now=MAY)
         ingest([event], tenant_pk=market.tenant_id, market_pk=market.pk)
-    assert [e.product_id for e in recent_product_events(market.pk, (names[0],), 5)] == ["pot"]
+    assert [e.product_id for e in recent_products(market.pk, (names[0],), 5)] == ["pot"]
     shopper = find_shopper(market.tenant, names[:1])
     exported = "".join(as_json(market.tenant, shopper, explain=lambda ids, market: {}))
     assert exported.count("pot") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from depict_reco.events.ingest import ingest
 from depict_reco.events.records import NewEvent
-from depict_reco.events.shoppers import ShopperEvent, recent_product_events
+from depict_reco.events.shoppers import ShopperEvent, recent_product_events, recent_products
 from depict_reco.models import Event, Market
 
 START = datetime(2011, 5, 1, tzinfo=UTC)
@@ -40,12 +41,14 @@ def history(market) -> Market:
 
 
 def names(market: Market, *ids: str, limit: int = 50) -> str:
-    found = recent_product_events(market.pk, ids, limit)
-    return "".join(event.product_id or event.sku for event in found)
+    found = recent_products(market.pk, ids, limit)
+    events = recent_product_events(market.pk, ids, limit, purchases=0)
+    assert found == [(event.product_id, event.sku) for event in events]
+    return "".join(one.product_id or one.sku for one in found)
 
 
 def test_events_come_newest_first_with_all_that_serving_needs(history):
-    assert recent_product_events(history.pk, ("s1",), 2) == [
+    assert recent_product_events(history.pk, ("s1",), 2, purchases=0) == [
         ShopperEvent("", "d", "add_to_cart", START + timedelta(seconds=3), 1),
         ShopperEvent("c", "c-red", "purchase", START + timedelta(seconds=2), 1),
     ]
@@ -108,13 +111,14 @@ def test_odd_ids_match_nothing(history):
 
 def test_one_query_or_none(history, django_assert_num_queries):
     with django_assert_num_queries(1):
-        recent_product_events(history.pk, ("s1", "u1", "x"), 50)
+        recent_products(history.pk, ("s1", "u1", "x"), 50)
     with django_assert_num_queries(1):
         recent_product_events(history.pk, ("s1", "u1", "x"), 50, purchases=50)
     with django_assert_num_queries(0):
-        assert recent_product_events(history.pk, (), 50) == []
-        assert recent_product_events(history.pk, ("", "\0", "\udfff"), 50) == []
-        assert recent_product_events(history.pk, ("s1",), 0) == []
+        for read in (recent_products, partial(recent_product_events, purchases=50)):
+            assert read(history.pk, (), 50) == []
+            assert read(history.pk, ("", "\0", "\udfff"), 50) == []
+            assert read(history.pk, ("s1",), 0) == []
 
 
 def plan_of(act) -> str:
@@ -145,7 +149,7 @@ def crowd(history) -> None:
 
 @pytest.mark.usefixtures("crowd")
 def test_indexes_answer_the_history(history):
-    plan = plan_of(lambda: recent_product_events(history.pk, ("s1", "u1"), 50))
+    plan = plan_of(lambda: recent_products(history.pk, ("s1", "u1"), 50))
     assert "reco_event_session_idx" in plan
     assert "reco_event_user_idx" in plan
     assert "reco_event_window_idx" not in plan

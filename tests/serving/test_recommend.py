@@ -127,7 +127,7 @@ def test_an_answer_goes_without_a_history_that_cannot_be_read(
     def refuse(*args, **kwargs):
         raise failure
 
-    monkeypatch.setattr(recommending, "recent_product_events", refuse)
+    monkeypatch.setattr(recommending, "recent_products", refuse)
     assert len(ask("for_you", "teapot-1", session_id="s", limit=4)) == 4
     assert ("The database does not answer" in caplog.text) is away
     assert ("a fault of ours" in caplog.text) is not away
