@@ -6,4 +6,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.project")
 
 from django.core.wsgi import get_wsgi_application
 
-application = get_wsgi_application()
+from depict_reco.contrib.wsgi import in_one_piece
+
+application = in_one_piece(get_wsgi_application())

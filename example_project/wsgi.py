@@ -4,5 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from depict_reco.contrib.wsgi import in_one_piece
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
-application = get_wsgi_application()
+application = in_one_piece(get_wsgi_application())

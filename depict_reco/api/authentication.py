@@ -13,7 +13,7 @@ The classes serve any DRF view of a project, not only ours::
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.module_loading import import_string
@@ -37,9 +37,7 @@ class KeyAuthentication(BaseAuthentication):
         secret = self.secret(request)
         if not secret:
             return None
-        if not directory().has_seen_key(secret):
-            check_guesses(request._request)
-        key = directory().key(secret)
+        key = directory().key(secret, on_unseen=partial(check_guesses, request._request))
         if key is None:
             note_refused_key(request._request)
             raise AuthenticationFailed("The API key is unknown, expired or revoked.")

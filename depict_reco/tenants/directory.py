@@ -13,6 +13,7 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -128,19 +129,18 @@ class Directory:
         self.refresh()
         return origin in self._all_origins
 
-    def has_seen_key(self, secret: str) -> bool:
-        """Whether a secret has been found to stand for a key here; it may have ended since."""
-        return secrets.digest(secret) in self._keys
-
-    def key(self, secret: str) -> KeyEntry | None:
+    def key(self, secret: str, *, on_unseen: Callable[[], None] | None = None) -> KeyEntry | None:
         """Return the live key that a secret stands for, or None.
 
         A malformed secret costs no query, one that is known here to be good or not costs none
-        either, any other one indexed look-up. Raises OperationalError where that is needed and the
-        database is away.
+        either, any other one indexed look-up. ``on_unseen`` is called first for one that has not
+        been found to stand for a key here, and may raise. Raises OperationalError where the
+        look-up is needed and the database is away.
         """
         digest = secrets.digest(secret)
         entry = self._keys.get(digest)
+        if entry is None and on_unseen is not None:
+            on_unseen()
         if entry is None and not secrets.is_well_formed(secret):
             return None
         self.refresh()
