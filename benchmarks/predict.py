@@ -2,8 +2,9 @@
 
     python -m benchmarks.predict [--products N] [--clicks MILLIONS] [--questions N]
 
-A session of eight products, twenty answers. Beside it session neighbours over dicts and sets,
-as research code has them, fitted on the same sessions and asked the same questions in turns.
+A session of eight products, twenty answers. Beside it the same with nothing compiled, and session
+neighbours over dicts and sets, as research code has them, fitted on the same sessions and asked
+the same questions in turns.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import synthetic
 from benchmarks.session_rivals import SetsOfSessions
+from depict_reco.engine import blending
 from depict_reco.engine.model import FitOptions, ShopModel, session_groups
-from depict_reco.engine.sparse import best
+from depict_reco.engine.sparse import Scored
 
 LENGTH = 8
 LIMIT = 20
@@ -35,14 +38,15 @@ def main() -> None:
     past = synthetic.make_sessions(shop, round(options.clicks * 1e6), orders=True)
     texts = (shop.text(product) for product in range(len(shop)))
     model = ShopModel.fit(past, texts, options=FitOptions())
-    rival = SetsOfSessions(session_groups(past))
+    sets = SetsOfSessions(session_groups(past))
     queries = _queries(shop, options.questions)
     start = f"{options.clicks:g} M clicks, {options.products:,} products, {LENGTH} in the session: "
     asked: dict[str, Callable[[NDArray[np.int32]], object]] = {
-        "next items": lambda query: best(model.next_items(query), LIMIT),
-        "complements": lambda query: best(model.complements(query), LIMIT),
-        "substitutes of one": lambda query: best(model.substitutes(query[-1:]), LIMIT),
-        "sets of sessions": lambda query: rival.best(query.tolist(), LIMIT),
+        "next items": lambda query: model.next_items(query, LIMIT),
+        "complements": lambda query: model.complements(query, LIMIT),
+        "substitutes of one": lambda query: model.substitutes(query[-1:], LIMIT),
+        "next items by numpy": partial(_by_numpy, model),
+        "sets of sessions": lambda query: sets.best(query.tolist(), LIMIT),
     }
     spent: dict[str, list[float]] = {name: [] for name in asked}
     for _ in range(TURNS):
@@ -54,8 +58,18 @@ def main() -> None:
         print(
             f"{start}{name}: median {medians[name]:.3f} ms, p99 {np.percentile(times, 99):.3f} ms"
         )
-    ratio = medians["sets of sessions"] / medians["next items"]
-    print(f"{start}next items {ratio:.1f} times as fast as sets of sessions")
+    for rival in ("sets of sessions", "next items by numpy"):
+        ratio = medians[rival] / medians["next items"]
+        print(f"{start}next items {ratio:.1f} times as fast as {rival}")
+
+
+def _by_numpy(model: ShopModel, query: NDArray[np.int32]) -> Scored:
+    """Answer as an installation does that has no compiled part."""
+    kept, blending.compiled = blending.compiled, None
+    try:
+        return model.next_items(query, LIMIT)
+    finally:
+        blending.compiled = kept
 
 
 def _queries(shop: synthetic.SyntheticShop, count: int) -> list[NDArray[np.int32]]:
