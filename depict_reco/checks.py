@@ -22,6 +22,7 @@ from depict_reco.api.throttling import parse_rate
 from depict_reco.conf import artifact_dir, settings
 from depict_reco.engine import blending
 from depict_reco.events.retention import by_type, days_complaint, shortcomings
+from depict_reco.serving import filling
 from depict_reco.tenants.models import Tenant
 
 TAG = "depict_reco"
@@ -218,14 +219,14 @@ def check_authentication(**kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG, deploy=True)
 def check_compiled(**kwargs: Any) -> list[CheckMessage]:
-    """Warn of an installation in which numpy has to do what can be compiled."""
-    if blending.compiled is not None:
+    """Warn of an installation in which Python and numpy have to do what can be compiled."""
+    if blending.compiled is not None and filling.compiled is not None:
         return []
     return [
         _warning(
             8,
-            "The compiled part of the engine is missing: answers are the same, and take about "
-            "twice the processor time.",
+            "What can be compiled is not: answers are the same, and take up to twice the "
+            "processor time.",
             hint="Install depict_reco again where a C compiler and the headers of Python are, or "
             "from a wheel of this platform.",
         )

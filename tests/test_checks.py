@@ -13,6 +13,7 @@ from depict_reco import checks
 from depict_reco.conf import Settings
 from depict_reco.conf import settings as reco_settings
 from depict_reco.engine import blending
+from depict_reco.serving import filling
 
 DOCS = Path(__file__).parents[1] / "docs" / "checks.md"
 CLASSES = "API_AUTHENTICATION_CLASSES"
@@ -338,11 +339,15 @@ def test_a_database_that_is_waited_for_without_end(configure, monkeypatch, engin
     assert ("depict_reco.W005" in found) is warned
 
 
-def test_an_engine_without_its_compiled_part_is_reported_on_deployment(configure, monkeypatch):
+@pytest.mark.parametrize("missing", [blending, filling])
+def test_what_could_be_compiled_and_is_not_is_reported_on_deployment(
+    configure, monkeypatch, missing
+):
     configure()
-    monkeypatch.setattr(blending, "compiled", None)
+    monkeypatch.setattr(blending, "compiled", print)
+    monkeypatch.setattr(filling, "compiled", print)
+    assert "depict_reco.W008" not in run(deploy=True)
+
+    monkeypatch.setattr(missing, "compiled", None)
     assert "depict_reco.W008" in run(deploy=True)
     assert "depict_reco.W008" not in run()
-
-    monkeypatch.setattr(blending, "compiled", print)
-    assert "depict_reco.W008" not in run(deploy=True)

@@ -1,7 +1,7 @@
 """What the parts of a model say of one question, weighed and added up.
 
-The work is done by ``_compiled.c`` where that could be built, and else by numpy, which takes some
-three times as long: with a few thousand numbers of a dozen lists it begins more than it works.
+The work is done by ``_compiled.c`` where that could be built, and else by numpy, which takes about
+twice as long: with a few thousand numbers of a dozen lists it begins more than it works.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def blended(
     weights
         Of each part, then of each prior.
     priors
-        float32 (n_priors, n_items): what speaks for an item whatever is asked.
+        float32 (n_priors, n_items), between 0 and 1: what speaks for an item whatever is asked.
     but
         Items to leave out.
     most
