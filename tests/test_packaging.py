@@ -113,7 +113,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_one_wheel_serves_all_pythons_of_a_platform(wheel: Path) -> None:
     assert "-cp311-abi3-" in wheel.name
-    assert COMPILED <= names_in(wheel)
+    assert names_in(wheel) >= COMPILED
 
 
 def test_a_wheel_can_be_built_without_a_compiler(source: Path, tmp_path: Path) -> None:
