@@ -68,12 +68,14 @@ def test_a_stream_stays_one_and_its_request_open(finished):
     assert len(finished) == 1
 
 
-def test_a_file_is_left_to_the_server():
+def test_a_file_is_left_to_the_server(finished):
     wrapped = []
 
     def wrap(file, size=None):
         wrapped.append(file.read())
+        file.close()  # which ends the request
         return [b"sent by the server"]
 
     _, _, body = ask("file", **{"wsgi.file_wrapper": wrap})
     assert (wrapped, body) == ([b"file"], [b"sent by the server"])
+    assert len(finished) == 1
