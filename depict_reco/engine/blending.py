@@ -131,8 +131,9 @@ def _by_compiled(
 
 
 def _int32(items: Ints) -> NDArray[np.integer]:
-    # asking for what is there already takes a while
-    return items if items.dtype == np.int32 else items.astype(np.int32)
+    # nearly always that is what it is, and asking numpy for it takes a while
+    whole = items.dtype == np.int32 and items.flags.c_contiguous
+    return items if whole else np.ascontiguousarray(items, dtype=np.int32)
 
 
 @functools.lru_cache(maxsize=64)

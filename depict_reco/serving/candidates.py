@@ -159,7 +159,7 @@ def newest(context: Context) -> Pieces:
 
 def recently_viewed(context: Context) -> Pieces:
     """What this shopper dealt with, newest first."""
-    return iter((np.array(list(dict.fromkeys(context.history[::-1])), dtype=np.int32),))
+    return _pieces(np.array(list(dict.fromkeys(context.history[::-1])), dtype=np.int32))
 
 
 def buy_again(context: Context) -> Pieces:

@@ -127,6 +127,11 @@ class TestBlended:
             found = ask(asked, (1.0,), related=self.related, sessions=sessions, but=(0,))
             assert found.keys() == newest
 
+    def test_any_array_of_integers_will_do(self):
+        wanted = self.ask([Lists("baskets", ints(0, 3))], (1.0,), but=(1,))
+        for query in (ints(3, 0)[::-1], np.array([0, 3]), np.array([0, 3], dtype=np.int16)):
+            assert self.ask([Lists("baskets", query)], (1.0,), but=(1,)) == wanted
+
     def test_nobody_says_nothing(self):
         assert self.ask([], ()) == {}
         assert self.ask([Lists("baskets", ints()), Lists(SESSIONS, ints())], (1.0, 1.0)) == {}
