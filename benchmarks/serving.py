@@ -140,8 +140,10 @@ def _bodies(slug: str, type_: str, products: int) -> Iterator[dict[str, object]]
 def _times(scratch: Scratch) -> str:
     """Return how long an answer takes inside the process, without HTTP."""
     from django.conf import settings
+    from django.test import override_settings
 
     from depict_reco.api.serializers import RecommendForManyRequestSerializer, recommend_request
+    from depict_reco.conf import defaults
     from depict_reco.serving.snapshots import snapshot_book
 
     serializer = RecommendForManyRequestSerializer()
@@ -154,10 +156,10 @@ def _times(scratch: Scratch) -> str:
             )
             for body in random.Random(1).choices(bodies, k=_ASKED)
         ]
-        if name == COLD:
-            settings.DEPICT_RECO["RANKINGS_KEPT"] = 0
         snapshot_book.cache_clear()
-        spent, known = _asked(questions)
+        kept = 0 if name == COLD else defaults()["RANKINGS_KEPT"]
+        with override_settings(DEPICT_RECO={**settings.DEPICT_RECO, "RANKINGS_KEPT": kept}):
+            spent, known = _asked(questions)
         lines.append(
             f"in the process, {name}: median {statistics.median(spent):.2f} ms, "
             f"p99 {np.percentile(spent, 99):.2f} ms, {known:.0%} of the rankings were kept"

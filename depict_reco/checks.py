@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 
 from depict_reco.api.throttling import parse_rate
-from depict_reco.conf import artifact_dir, settings
+from depict_reco.conf import artifact_dir, defaults, settings
 from depict_reco.engine import blending
 from depict_reco.events.retention import by_type, days_complaint, shortcomings
 from depict_reco.serving import filling
@@ -58,17 +58,17 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     given = getattr(django_settings, "DEPICT_RECO", {})
     if not isinstance(given, Mapping):
         return [_error(1, "DEPICT_RECO is not a dict.", hint='Write DEPICT_RECO = {"KEY": value}.')]
-    defaults = settings.defaults()
+    known = defaults()
     messages: list[CheckMessage] = []
     for key, value in given.items():
-        if key not in defaults:
-            messages.append(_unknown_key(key, known=list(defaults)))
-        elif complaint := _complaint(key, value, default=defaults[key]):
+        if key not in known:
+            messages.append(_unknown_key(key, known=list(known)))
+        elif complaint := _complaint(key, value, default=known[key]):
             messages.append(
                 _error(
                     3,
                     f"DEPICT_RECO[{key!r}] is {value!r}, but must be {complaint}.",
-                    hint=f"The default is {defaults[key]!r}.",
+                    hint=f"The default is {known[key]!r}.",
                 )
             )
     return messages
@@ -256,7 +256,7 @@ def _value(key: str) -> Any:
     given = getattr(django_settings, "DEPICT_RECO", {})
     if not isinstance(given, Mapping):
         return None
-    default = settings.defaults()[key]
+    default = defaults()[key]
     value = given.get(key, default)
     return None if _complaint(key, value, default=default) else value
 

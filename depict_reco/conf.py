@@ -1,16 +1,17 @@
 """The settings of the app: one dict, ``DEPICT_RECO``, in which every key has a default.
 
-``conf.settings.NAME`` reads the project's value each time it is asked, so that
-``override_settings`` works and nothing is captured at import.
+``conf.settings.NAME`` is the project's value as it stands: nothing is captured at import, and what
+was read is read anew when Django tells that the dict was set (``override_settings`` does).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
 
 
 class Settings:
@@ -185,19 +186,30 @@ class Settings:
     )
     """Dotted paths of the authentication classes of the API, in the order they are asked."""
 
-    def __getattribute__(self, name: str) -> Any:
-        if name.isupper():
-            own = getattr(django_settings, "DEPICT_RECO", {})
-            if name in own:
-                return own[name]
-        return super().__getattribute__(name)
 
-    def defaults(self) -> dict[str, Any]:
-        """Every known key with its default."""
-        return {name: value for name, value in vars(type(self)).items() if name.isupper()}
+class _Live:
+    """The settings in force. A request reads a dozen: Django is asked for each once."""
+
+    def __getattr__(self, name: str) -> Any:
+        own = getattr(django_settings, "DEPICT_RECO", {})
+        default = getattr(Settings, name)  # raises for what is no setting
+        value = self.__dict__[name] = own[name] if name in own else default
+        return value
+
+    def forget(self, *, setting: str, **_: object) -> None:
+        """Read all anew if it is our dict that was set."""
+        if setting == "DEPICT_RECO":
+            self.__dict__.clear()
 
 
-settings = Settings()
+_live = _Live()
+setting_changed.connect(_live.forget)
+settings = cast(Settings, _live)
+
+
+def defaults() -> dict[str, Any]:
+    """Return every known key with its default."""
+    return {name: value for name, value in vars(Settings).items() if name.isupper()}
 
 
 def artifact_dir() -> Path:

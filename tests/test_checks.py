@@ -10,8 +10,7 @@ import pytest
 from django.core.checks import run_checks
 
 from depict_reco import checks
-from depict_reco.conf import Settings
-from depict_reco.conf import settings as reco_settings
+from depict_reco.conf import Settings, defaults
 from depict_reco.engine import blending
 from depict_reco.serving import filling
 
@@ -42,7 +41,7 @@ def test_the_defaults_are_fine(configure, settings, tmp_path):
 
 
 def test_every_default_passes_its_own_check(configure):
-    configure(**reco_settings.defaults())
+    configure(**defaults())
 
     assert not set(run()) & {"depict_reco.E002", "depict_reco.E003", "depict_reco.E004"}
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from depict_reco.conf import settings
+from depict_reco.conf import Settings, defaults
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
@@ -40,9 +40,9 @@ def test_the_tables_agree_with_the_code(tables: ModuleType, path: str) -> None:
 
 def test_every_setting_is_in_the_table(tables: ModuleType) -> None:
     documented = {name for name, _, _ in tables.documented_settings()}
-    assert documented == set(settings.defaults())
+    assert documented == set(defaults())
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in settings.defaults():
+    for name in defaults():
         assert f"| `{name}` |" in readme
 
 
@@ -78,5 +78,5 @@ def test_the_proxy_leaves_bodies_that_are_too_large_to_the_application() -> None
     sizes = [int(size) << 20 for size in re.findall(r"client_max_body_size (\d+)m;", text)]
 
     assert sizes == [2 << 20, 16 << 20]
-    assert sizes[0] > settings.MAX_BODY_BYTES
-    assert sizes[1] >= settings.MANAGEMENT_MAX_BODY_BYTES
+    assert sizes[0] > Settings.MAX_BODY_BYTES
+    assert sizes[1] >= Settings.MANAGEMENT_MAX_BODY_BYTES

@@ -209,9 +209,9 @@ def test_events_cost_no_query_more_once_the_rules_are_known(
 ):
     settings.DEPICT_RECO = {**settings.DEPICT_RECO, "REFRESH_SECONDS": 60.0}
     erase_one = ErasureRequest(ids=("nobody",), asked_by="dpo")
-    settings.DEPICT_RECO["REFRESH_SECONDS"] = 0.0
+    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "REFRESH_SECONDS": 0.0}
     erase(market.tenant, erase_one)
-    settings.DEPICT_RECO["REFRESH_SECONDS"] = 60.0
+    settings.DEPICT_RECO = {**settings.DEPICT_RECO, "REFRESH_SECONDS": 60.0}
     put(market, EVENT)
     # one statement, in a savepoint where it may be several
     with django_assert_num_queries(1 if connection.vendor == "postgresql" else 3):
