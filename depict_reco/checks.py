@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 
 from depict_reco.api.throttling import parse_rate
-from depict_reco.conf import artifact_dir, defaults, settings
+from depict_reco.conf import artifact_dir, defaults
 from depict_reco.engine import blending
 from depict_reco.events.retention import by_type, days_complaint, shortcomings
 from depict_reco.serving import filling

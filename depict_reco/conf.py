@@ -193,7 +193,7 @@ class _Live:
     def __getattr__(self, name: str) -> Any:
         own = getattr(django_settings, "DEPICT_RECO", {})
         default = getattr(Settings, name)  # raises for what is no setting
-        value = self.__dict__[name] = own[name] if name in own else default
+        value = self.__dict__[name] = own.get(name, default)
         return value
 
     def forget(self, *, setting: str, **_: object) -> None:

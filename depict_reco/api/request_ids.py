@@ -5,7 +5,7 @@ It imports no models: a project's LOGGING leads here before the apps are ready.
 
 from __future__ import annotations
 
-import os
+import random
 import re
 from contextvars import ContextVar
 
@@ -28,6 +28,6 @@ def request_id_of(request: HttpRequest) -> str:
     if given is None:
         given = request.META.get("HTTP_X_REQUEST_ID")
         if given is None or not _WELL_FORMED.fullmatch(given):
-            given = os.urandom(8).hex()
+            given = f"{random.getrandbits(64):016x}"
         request.reco_request_id = given  # type: ignore[attr-defined]
     return given

@@ -98,13 +98,17 @@ class StorefrontView(APIView):
         return error_response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        method = (request.method or "").lower()
+        method = (request._request.method or "").lower()
         if method not in self.http_method_names or not hasattr(self, method):
             self.http_method_not_allowed(request)
         if method != "options":
             self.perform_authentication(request)
             self.check_permissions(request)
             self.check_throttles(request)
+
+    def perform_authentication(self, request: Request) -> None:
+        # what looking at request.user does, less a context manager around it
+        request._authenticate()  # type: ignore[attr-defined]
 
     def options(  # type: ignore[override]
         self, request: Request, *args: Any, **kwargs: Any
@@ -117,8 +121,8 @@ class StorefrontView(APIView):
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         response.headers["Cache-Control"] = "private, no-store"
-        cors.allow_origin(response, request, tenant=self.tenant)
-        if request.method == "HEAD":
+        cors.allow_origin(response, request._request, tenant=self.tenant)
+        if request._request.method == "HEAD":
             response.headers["Content-Length"] = str(len(response.content))
             response.content = b""
         return response
@@ -260,11 +264,11 @@ def _json(body: bytes) -> HttpResponse:
 
 
 def _wants_debug(request: Request) -> bool:
-    return request.META.get("HTTP_X_DEBUG", "").lower() == "true"
+    return request._request.META.get("HTTP_X_DEBUG", "").lower() == "true"
 
 
 def consent_of(request: Request) -> Consent:
     """Return what the address of a request says of the shopper's consent."""
-    if not request.META.get("QUERY_STRING"):  # most have none, and reading it costs
+    if not request._request.META.get("QUERY_STRING"):  # most have none, and reading it costs
         return Consent.UNKNOWN
     return read_consent(request.query_params.get(CONSENT_PARAMETER))

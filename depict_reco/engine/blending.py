@@ -66,7 +66,7 @@ def blended(
     """
     heard = [(lists, weight) for lists, weight in zip(asked, weights, strict=False) if weight > 0]
     prior_weights = _vector(weights[len(asked) :])
-    blend = _by_numpy if compiled is None else functools.partial(_by_compiled, compiled)
+    blend = _by_numpy if compiled is None else _by_compiled
     return blend(heard, related, sessions, priors, prior_weights, but, most)
 
 
@@ -102,7 +102,6 @@ def _by_numpy(
 
 
 def _by_compiled(
-    blend: Callable[..., tuple[bytes, bytes]],
     heard: Heard,
     related: RelatedItems,
     sessions: SessionNeighbours,
@@ -124,7 +123,7 @@ def _by_compiled(
         sessions.decay, priors, prior_weights, _int32(but),
     )  # fmt: skip
     options = sessions.options
-    items, chances = blend(
+    items, chances = _compiled.blend(
         arrays, priors.shape[1], options.budget, options.neighbours, voices, most or 0
     )
     return Scored(np.frombuffer(items, dtype=np.int32), np.frombuffer(chances, dtype=np.float32))

@@ -61,7 +61,7 @@ def recent_products(market_pk: int, shopper_ids: tuple[str, ...], limit: int) ->
     if not ids or limit < 1:
         return []
     probes, parameters = _of_all_kinds(market_pk, ids, limit)
-    rows = _rows(("product_id", "sku"), probes, parameters, limit)
+    rows = _rows(("product_id", "sku"), probes, parameters, limit, distinct=True)
     return list(map(Dealt._make, rows))
 
 
@@ -81,7 +81,7 @@ def recent_product_events(
         probes.append(_probe("user_id", BOUGHT_TYPES, purchases))
         parameters += [market_pk, name]
     columns = ("product_id", "sku", "type", "time", "quantity")
-    rows = _rows(columns, probes, parameters, limit + purchases)
+    rows = _rows(columns, probes, parameters, limit + purchases, distinct=False)
     convert = _converter(router.db_for_read(Event))
     return [
         ShopperEvent(product_id, sku, type_, convert(time), quantity)
@@ -95,27 +95,40 @@ def _ids(shopper_ids: tuple[str, ...]) -> list[str]:
 
 
 def _of_all_kinds(market_pk: int, ids: list[str], limit: int) -> tuple[list[str], list[int | str]]:
-    """Return the probes for what a shopper did, and their parameters."""
-    columns = [(column, name) for column in ("session_id", "user_id") for name in ids]
-    probes = [_probe(column, HISTORY_TYPES, limit) for column, _ in columns]
-    return probes, [parameter for _, name in columns for parameter in (market_pk, name)]
+    """Return the probes for what a shopper did, and their parameters; none finds what others do."""
+    by_session = _probe("session_id", HISTORY_TYPES, limit)
+    by_user = _probe("user_id", HISTORY_TYPES, limit, sessions=len(ids))
+    parameters: list[int | str] = []
+    for name in ids:
+        parameters += [market_pk, name]
+    for name in ids:
+        parameters += [market_pk, name, *ids]
+    return [by_session] * len(ids) + [by_user] * len(ids), parameters
 
 
 def _rows(
-    columns: tuple[str, ...], probes: list[str], parameters: list[int | str], limit: int
+    columns: tuple[str, ...],
+    probes: list[str],
+    parameters: list[int | str],
+    limit: int,
+    *,
+    distinct: bool,
 ) -> list[tuple[Any, ...]]:
+    """Return what probes find, newest first; ``distinct`` says that no two find the same."""
     with connections[router.db_for_read(Event)].cursor() as cursor:
         # not through the ORM, which would take longer to put the words together than the database
         # takes to find the rows; and each column that is not read is one not to be converted
-        cursor.execute(_question(columns, tuple(probes), limit), parameters)
+        cursor.execute(_question(columns, tuple(probes), limit, distinct), parameters)
         return cursor.fetchall()
 
 
 @lru_cache(maxsize=64)
-def _question(columns: tuple[str, ...], probes: tuple[str, ...], limit: int) -> str:
+def _question(columns: tuple[str, ...], probes: tuple[str, ...], limit: int, distinct: bool) -> str:
+    # an event that several probes find is one row, by its id; where none does, rows are merged in
+    # the order in which the indexes have them
+    union = " UNION ALL " if distinct else " UNION "
     return (
-        # an event that several probes find is one row, by its id
-        f"SELECT {', '.join(columns)} FROM ({' UNION '.join(probes)}) AS found "  # noqa: S608
+        f"SELECT {', '.join(columns)} FROM ({union.join(probes)}) AS found "  # noqa: S608
         f"ORDER BY time DESC, id DESC LIMIT {limit:d}"
     )
 
@@ -137,12 +150,14 @@ def _converter(alias: str) -> Callable[[Any], datetime]:
 
 
 @lru_cache(maxsize=64)
-def _probe(column: str, wanted: tuple[EventType, ...], limit: int) -> str:
+def _probe(column: str, wanted: tuple[EventType, ...], limit: int, *, sessions: int = 0) -> str:
+    """Return the look-up of the newest events of an id, less those of so many sessions."""
     # One ordered look-up per id: with IN or OR, databases read all of a shopper's events, or
     # walk through the whole market by time.
     types = ", ".join(f"'{name.value}'" for name in wanted)
+    elsewhere = f"AND session_id NOT IN ({', '.join(['%s'] * sessions)}) " if sessions else ""
     return (
         f"SELECT * FROM (SELECT {_COLUMNS} FROM {Event._meta.db_table} "  # noqa: S608 - no values
-        f"WHERE market_id = %s AND {column} = %s AND type IN ({types}) "
+        f"WHERE market_id = %s AND {column} = %s {elsewhere}AND type IN ({types}) "
         f"AND (product_id <> '' OR sku <> '') ORDER BY time DESC, id DESC LIMIT {limit:d}) AS probe"
     )

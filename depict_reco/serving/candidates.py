@@ -5,7 +5,7 @@ What they name may not be answered, as it is sold out or was asked about: whoeve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,7 +44,7 @@ class Context:
     eligible: NDArray[np.bool_]
     """(n_codes,): what may be answered to anybody; not to be written to, others read it too."""
     limit: int
-    asked: Codes
+    asked: Sequence[int]
     """Everything that the request names, which is never answered."""
     bought: tuple[tuple[int, float], ...] = ()
     """Code and days ago of what the shopper bought, for types that ask what is bought again."""
@@ -52,14 +52,14 @@ class Context:
     def may(self, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Return which of some codes may be answered."""
         keep = self.eligible.take(codes)
-        if len(self.asked):
-            keep &= ~is_among(codes, self.asked)
+        if self.asked:
+            keep &= ~is_among(codes, np.array(self.asked, dtype=np.int32))
         return keep
 
     def items(self, codes: list[int]) -> NDArray[np.int32]:
         """Return the model's items of some codes, without those it does not know."""
-        items = self.snapshot.item_of_code.take(np.array(codes, dtype=np.intp))
-        return items[items >= 0]
+        items = map(self.snapshot.item_of_code.item, codes)
+        return np.array([item for item in items if item >= 0], dtype=np.int32)
 
     def ranked(self, ask: Ask, among: NDArray[np.bool_] | None = None) -> Pieces:
         """Yield the codes of items, best first: mostly the first few are all that is needed."""

@@ -102,11 +102,11 @@ class Columns:
             return self.changed[at].product_id
         return self.image.product_ids[at].decode("utf-8", "surrogatepass")
 
-    def pks(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    def pks(self, rows: Iterable[int]) -> list[int]:
         """Return the primary keys of some products."""
-        if self.new_codes:
-            return np.array([self.pk(at) for at in rows.tolist()], dtype=np.int64)
-        return self.image.pks[rows]
+        # item by item: the few of an answer are not worth starting numpy for
+        pk_of = self.pk if self.new_codes else self.image.pks.item
+        return list(map(pk_of, rows))
 
     def pk(self, at: int) -> int:
         """Return the primary key of a product."""

@@ -6,13 +6,10 @@ where the recommendation id goes; an answer only fills the gaps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from depict_reco.conf import settings
 from depict_reco.serving.columns import Columns
@@ -57,7 +54,7 @@ class Displays:
 
     def render(
         self,
-        rows: NDArray[np.integer],
+        rows: Sequence[int],
         blocks: bytes,
         *,
         locale: str | None,
@@ -75,9 +72,7 @@ class Displays:
             locale = self._market.default_locale
         texts = self._columns.image.displays
         if variants or locale != self._market.default_locale:
-            found: list[bytes | int] = [
-                self._rendered(row, locale, variants) for row in rows.tolist()
-            ]
+            found: list[bytes | int] = [self._rendered(row, locale, variants) for row in rows]
         else:
             found = self._flat(rows, locale)
         if logic is not None:
@@ -87,12 +82,12 @@ class Displays:
             ]
         return filled(found, blocks, gap=_GAP, texts=texts)
 
-    def _flat(self, rows: NDArray[np.integer], locale: str) -> list[bytes | int]:
+    def _flat(self, rows: Sequence[int], locale: str) -> list[bytes | int]:
         """Return flat displays; those that stand in the image as their rows."""
-        found: list[bytes | int] = rows.tolist()
+        found: list[bytes | int] = list(rows)
         changed, stale = self._columns.changed, self._columns.image.rendering != self._rendering
         if changed or stale:
-            for at, row in enumerate(rows.tolist()):
+            for at, row in enumerate(rows):
                 if stale or row in changed:
                     found[at] = self._rendered(row, locale, False)
         return found

@@ -66,7 +66,7 @@ def explained(request: RecommendRequest, *, left_out: int = 0) -> Explained:
 def _left_out(ranking: Ranking, naming: Naming, count: int) -> list[LeftOut]:
     """Return what the sources of an answer would name, best first, and may not."""
     context = ranking.context
-    anything = replace(context, eligible=np.ones_like(context.eligible), asked=context.asked[:0])
+    anything = replace(context, eligible=np.ones_like(context.eligible), asked=())
     found: dict[int, None] = {}
     for source in ranking.entry.chain:
         if source in ranking.sources or not ranking.sources:

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 _READS_HISTORY = frozenset({"sessions", "recently_viewed", "buy_again"})
 _ANCHORS = 200
 """Newest products of a request that sources look at; none of the request is ever answered."""
+_FEW = 200
+"""Item groups up to which looking at one after the other beats sieving them all first."""
 _MOST_KEPT = 4
 """Products in a question up to which its ranking is kept: longer ones hardly come again."""
 _LONGEST_KEPT = 255
@@ -105,7 +107,7 @@ def answer_of(ranking: Ranking | None, request: RecommendRequest) -> Answer:
         )
     snapshot, entry, sources = ranking.snapshot, ranking.entry, ranking.sources
     columns = snapshot.columns
-    rows = columns.shown.take(np.array(ranking.codes, dtype=np.intp))
+    rows = list(map(columns.shown.item, ranking.codes))
     blocks = recommendation_blocks(columns.pks(rows), type_pk=entry.pk, now=timezone.now())
     displays = snapshot.displays.render(
         rows,
@@ -137,8 +139,7 @@ def displays_of(*, tenant: str, market: str, locale: str, product_ids: Sequence[
     snapshot = snapshot_book().get(entry)
     columns = snapshot.columns
     found = (columns.row_of(name) for name in dict.fromkeys(product_ids))
-    visible = [at for at in found if at is not None and columns.row(at).visible]
-    rows = np.array(visible, dtype=np.int64)
+    rows = [at for at in found if at is not None and columns.row(at).visible]
     blocks = recommendation_blocks(columns.pks(rows), type_pk=0, now=timezone.now())
     return (
         b'{"displays":'
@@ -170,14 +171,16 @@ def _ranking(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
 def _rank(context: Context, entry: TypeEntry) -> tuple[list[int], list[str]]:
     """Return the chosen item groups, best first, and the source of each."""
     chosen: dict[int, str] = {}
+    asked, is_eligible = frozenset(context.asked), context.eligible.item
     for name in entry.chain:
         for part in SOURCES[name](context):
-            found = part[context.may(part)].tolist()
-            if chosen:
-                found = [code for code in found if code not in chosen]
-            chosen |= dict.fromkeys(found[: context.limit - len(chosen)], name)
-            if len(chosen) >= context.limit:
-                return list(chosen), list(chosen.values())
+            if len(part) > _FEW:
+                part = part[context.may(part)]
+            for code in part.tolist():
+                if code not in chosen and code not in asked and is_eligible(code):
+                    chosen[code] = name
+                    if len(chosen) >= context.limit:
+                        return list(chosen), list(chosen.values())
     return list(chosen), list(chosen.values())
 
 
@@ -191,7 +194,7 @@ def _context(snapshot: MarketSnapshot, entry: TypeEntry, request: RecommendReque
         history=_history(snapshot, dealt),
         category=columns.tree.pks.get(request.category_id or ""),
         eligible=snapshot.eligible_outside(entry.excluded_categories),
-        asked=np.array(anchors, dtype=np.int32),
+        asked=anchors,
         limit=min(request.limit or entry.default_limit, MAX_LIMIT),
         bought=bought,
     )

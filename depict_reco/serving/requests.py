@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from depict_reco.events.consent import Consent
 from depict_reco.serving.columns import Columns
@@ -58,7 +57,7 @@ class Answer:
     body: bytes
     """The JSON object of the response."""
     columns: Columns | None = None
-    rows: Sequence[int] | NDArray[np.int32] = ()
+    rows: Sequence[int] = ()
     """The products of ``columns`` that are recommended, best first."""
     sources: tuple[str, ...] = ()
     """Per product, the source that put it there."""

@@ -17,28 +17,24 @@ too. AES on single blocks is right here: every block differs, and order leaks no
 from __future__ import annotations
 
 import functools
-import secrets
+import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings as django_settings
-from numpy.typing import NDArray
 
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _PRODUCT, _TYPE, _MINUTE, _POSITION, _VARIANT, _NONCE = 34, 20, 25, 7, 4, 14
 _BLOCK_LENGTH = 16
 _HEX_LENGTH = 2 * _BLOCK_LENGTH
-_UPPER_PRODUCT = np.uint64(_TYPE + _MINUTE + _POSITION + _VARIANT + _NONCE - 64)
-"""Where the product begins in the upper half of a block."""
-_LOWER = (1 << 64) - 1
-_PLACES = np.arange(1 << _POSITION, dtype=np.uint64) << np.uint64(_VARIANT + _NONCE)
-"""The bits of each position that an answer can have."""
+_BEHIND_POSITION = _VARIANT + _NONCE
+_BEHIND_PRODUCT = _TYPE + _MINUTE + _POSITION + _BEHIND_POSITION
+"""Bits that come after these fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,23 +58,17 @@ def recommendation_ids(
 
 
 def recommendation_blocks(
-    product_pks: Sequence[int] | NDArray[np.integer],
-    *,
-    type_pk: int,
-    now: datetime,
-    variant: int = 0,
+    product_pks: Sequence[int], *, type_pk: int, now: datetime, variant: int = 0
 ) -> bytes:
     """Return the blocks of new ids, one behind the other; ``ids_of`` makes texts of them."""
     minute = max(0, int((now - _EPOCH).total_seconds()) // 60)  # a clock may be wrong
     same = (type_pk << _MINUTE | minute) << _POSITION + _VARIANT + _NONCE
-    same |= variant << _NONCE | secrets.randbits(_NONCE)
-    blocks = np.empty((len(product_pks), 2), dtype=np.uint64)  # an upper and a lower half
-    upper, lower = blocks[:, 0], blocks[:, 1]
-    upper[:] = product_pks
-    upper <<= _UPPER_PRODUCT
-    upper |= np.uint64(same >> 64)
-    np.bitwise_or(_PLACES[: len(product_pks)], np.uint64(same & _LOWER), out=lower)
-    return _encryptor(django_settings.SECRET_KEY).update(blocks.astype(">u8").tobytes())
+    same |= variant << _NONCE | random.getrandbits(_NONCE)
+    blocks = [
+        (pk << _BEHIND_PRODUCT | same | position << _BEHIND_POSITION).to_bytes(_BLOCK_LENGTH)
+        for position, pk in enumerate(product_pks)
+    ]
+    return _encryptor(django_settings.SECRET_KEY).update(b"".join(blocks))
 
 
 def ids_of(blocks: bytes) -> list[str]:
