@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import gc
 import io
+import sys
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
-from django.urls import path
+from django.urls import clear_url_caches, path
 
-from depict_reco.contrib.wsgi import in_one_piece
+from depict_reco.contrib.wsgi import in_one_piece, settle
 
 urlpatterns = [
     path("whole", lambda request: HttpResponse(b"body", status=418, headers={"X-One": "1"})),
@@ -79,3 +81,26 @@ def test_a_file_is_left_to_the_server(finished):
     _, _, body = ask("file", **{"wsgi.file_wrapper": wrap})
     assert (wrapped, body) == ([b"file"], [b"sent by the server"])
     assert len(finished) == 1
+
+
+def test_what_is_loaded_is_out_of_the_collectors_sight():
+    clear_url_caches()
+    frozen = gc.get_freeze_count()
+    try:
+        settle()
+        assert gc.get_freeze_count() > frozen + 10_000
+        assert len(gc.get_objects()) < 10_000
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.urls("tests.contrib.late_urls")
+def test_views_are_imported_before_the_first_request():
+    clear_url_caches()
+    sys.modules.pop("tests.contrib.late_urls", None)
+    try:
+        settle()
+    finally:
+        gc.unfreeze()
+    assert "tests.contrib.late_urls" in sys.modules
