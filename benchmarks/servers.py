@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -149,18 +150,19 @@ def drive(
 ) -> Load:
     """Let wrk ask a server (port, process) as fast as it can, or so many times a second."""
     port, pid = server
-    script = bodies.with_suffix(".lua")
-    script.write_text(_LUA)
-    before = processor_seconds(pid)
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(script),
-         f"http://{HOST}:{port}{PATH}"],
-        env={**os.environ, "BODIES": str(bodies), "API_KEY": key, "RATE": str(rate),
-             "SEED": str(next(_SEEDS))},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:  # several may drive at once
+        script.write(_LUA)
+        script.flush()
+        before = processor_seconds(pid)
+        done = subprocess.run(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", script.name,
+             f"http://{HOST}:{port}{PATH}"],
+            env={**os.environ, "BODIES": str(bodies), "API_KEY": key, "RATE": str(rate),
+                 "SEED": str(next(_SEEDS))},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        spent = processor_seconds(pid) - before
     text = done.stdout
-    spent = processor_seconds(pid) - before
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     broken = re.search(
         r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text

@@ -12,6 +12,7 @@ it that run in CI are tests/e2e/test_soak.py.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -37,7 +38,8 @@ GROWTH, GROWN_MB = 1.1, 10.0
 """How much heavier, by share and besides, a process may be in the last quarter than the first."""
 CONNECTIONS = 16
 NICENESS = 15
-"""Of the work, as docs/deployment.md has it: the processors are the web servers' first."""
+FEED_PACE = 0.25
+"""Of the work, as docs/deployment.md has both: the processors are the web servers' first."""
 TYPES = ("popular", "checkout", "cross_sell", "similar", "for_you")
 
 SET_UP = """
@@ -185,6 +187,7 @@ def _installation(options: argparse.Namespace) -> Iterator[Installation]:
     # not below a folder that the user postgres may not enter
     folder = Path(tempfile.mkdtemp(prefix="reco-soak-"))
     folder.chmod(0o755)
+    os.environ["FEED_PACE"] = str(FEED_PACE)
     installation = Installation(folder, niceness=NICENESS)
     try:
         print(f"{options.products:,} products, {options.events:,} clicks …", flush=True)

@@ -45,6 +45,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "READY_MAX_MODEL_AGE_HOURS": (0, float("inf")),
     "READY_MAX_FEED_AGE_HOURS": (0, float("inf")),
     "FEED_MAX_DEACTIVATED_SHARE": (0, 1),
+    "FEED_PACE": (0.01, 1),
 }
 """Numbers that may be 0 or have an upper bound; all others must be above 0."""
 _LIMITS_PER_KEY = ("RATE_LIMIT_PER_KEY", "EVENT_RATE_LIMIT_PER_KEY")

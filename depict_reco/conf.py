@@ -155,6 +155,12 @@ class Settings:
     FEED_MAX_DEACTIVATED_SHARE: float = 0.5
     """Share of a market's active products that a full feed may take away (0 to 1)."""
 
+    FEED_PACE: float = 1.0
+    """Share of its time that a feed import works, and leaves database and web servers alone else.
+
+    A quarter, say, where they share a machine that has little to spare.
+    """
+
     IMPORT_BATCH_SIZE: int = 1000
     """Rows written in one transaction by imports."""
 

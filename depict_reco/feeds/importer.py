@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -113,6 +114,7 @@ class _Import:
     ) -> None:
         """Take every row; of a full feed that was read to its end, also what is missing in it."""
         size = max(1, settings.IMPORT_BATCH_SIZE)
+        begun = time.monotonic()
         for batch in batches(rows, size):
             self._take_batch(batch)
             self._run.note()
@@ -124,6 +126,8 @@ class _Import:
                         bytes_total=opened.size,
                     )
                 )
+            time.sleep((time.monotonic() - begun) * (1 / settings.FEED_PACE - 1))
+            begun = time.monotonic()
         if self._run.rows and not self._taken:
             raise FeedError(f"Not one of {self._run.rows:,} rows is a product.")
         if self._run.full:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
+import time
 from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from depict_reco.catalog.models import Product
 from depict_reco.serving import image_files
+from depict_reco.serving.background import Background, unhurried
 from depict_reco.serving.categories import CategoryTree
 from depict_reco.serving.changes import Changed, with_changes
 from depict_reco.serving.columns import Columns
@@ -23,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 FEWEST_CHANGES = 1000
 CHANGED_SHARE = 0.05
-"""Above so many changes, and this share of all products, a new image is made of them."""
+"""Above so many changes, and this share of all products, a new image is made of them …"""
+CALM_SECONDS = 3.0
+MOST_ASIDE_SHARE = 0.2
+"""… once nothing has changed for so long, or so many have: a feed changes all, batch by batch."""
 MOST_READ = 5000
 MOST_READ_SHARE = 0.2
 """Above so many, and this share, changes are not kept aside: a new image is read instead."""
@@ -84,7 +90,7 @@ def read_changes(
     """Return a catalogue with what the database says has changed since a revision."""
     return with_changes(
         columns,
-        list(read_rows(market.pk, since=since)),
+        unhurried(list(unhurried(read_rows(market.pk, since=since)))),
         tree=CategoryTree.read(market.pk),
         present=_all_pks(market.pk) if deletions_since != market.deletion_revision else None,
     )
@@ -94,11 +100,32 @@ def lay_out_soon(columns: Columns, market: MarketEntry) -> None:
     """Have an image made in the background if much has changed since the last one."""
     limit = max(FEWEST_CHANGES, CHANGED_SHARE * columns.image.n_rows)
     if columns.n_changes > limit:
-        name = f"catalogue-{market.pk}"
-        if not any(thread.name == name for thread in threading.enumerate()):
-            threading.Thread(
-                target=_lay_out_unless_made, args=(columns, market), name=name, daemon=True
-            ).start()
+        _waiting[market.pk] = _Waiting(columns, market, time.monotonic())
+        _background.begin(f"catalogue-{market.pk}", partial(_lay_out_when_calm, market.pk))
+
+
+class _Waiting(NamedTuple):
+    """A catalogue that an image is to be made of."""
+
+    columns: Columns
+    market: MarketEntry
+    since: float
+
+
+_waiting: dict[int, _Waiting] = {}
+"""The newest of each market."""
+_background = Background()
+
+
+def _lay_out_when_calm(market_pk: int) -> None:
+    while market_pk in _waiting:
+        columns, market, since = _waiting[market_pk]
+        left = since + CALM_SECONDS - time.monotonic()
+        if left > 0 and columns.n_changes <= MOST_ASIDE_SHARE * columns.image.n_rows:
+            time.sleep(min(left, 0.1))
+            continue
+        del _waiting[market_pk]
+        _lay_out_unless_made(columns, market)
 
 
 def _lay_out_unless_made(columns: Columns, market: MarketEntry) -> None:
@@ -113,7 +140,8 @@ def _lay_out(columns: Columns, market: MarketEntry) -> CatalogueImage:
     def render(row: ProductRow) -> bytes:
         return render_flat(row, market, market.default_locale)
 
-    return _keep(columns.entries(render, rendering), market, tree=columns.tree)
+    entries = unhurried(columns.entries(render, rendering))
+    return _keep(entries, market, tree=columns.tree)
 
 
 def _read(market: MarketEntry) -> CatalogueImage:

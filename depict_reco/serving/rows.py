@@ -10,7 +10,7 @@ from typing import NamedTuple
 from depict_reco.catalog.models import Product
 from depict_reco.serving.encoding import to_json
 
-_CHUNK = 5_000
+_CHUNK = 500
 _FIELDS = (
     "pk", "product_id", "sku", "item_group_id", "main_product_id", "title", "brand", "price",
     "sale_price", "currency", "image_url", "additional_image_urls", "page_url", "in_stock",

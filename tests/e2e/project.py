@@ -63,6 +63,7 @@ DEPICT_RECO = {
     "ARTIFACT_CACHE_DIR": os.environ.get("COPIES_DIR", str(VAR / "copies")),
     "REFRESH_SECONDS": float(os.environ.get("REFRESH_SECONDS", "1")),
     "CHANGES_CACHE": os.environ.get("CHANGES_CACHE", ""),
+    "FEED_PACE": float(os.environ.get("FEED_PACE", "1")),
     "OPERATIONS_TOKEN": "let-me-see",
     "RATE_LIMIT_PER_KEY": "1000000/minute",  # never reached, but counted in Redis
 }

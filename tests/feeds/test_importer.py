@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -11,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from depict_reco.catalog.withdrawing import withdraw_products
 from depict_reco.exceptions import FeedError, FeedShrunkError
+from depict_reco.feeds import importer
 from depict_reco.feeds.importer import import_products, import_stored_feed
 from depict_reco.feeds.results import ImportResult
 from depict_reco.models import Category, Feed, FeedRun, Market, Product
@@ -95,6 +98,18 @@ def test_the_number_of_queries_grows_with_the_batches_only(feed, settings):
     one, two, four = queries(table(103, 3)), queries(table(303, 103)), queries(table(703, 303))
     assert four - two == 2 * (two - one)
     assert two - one <= 16
+
+
+@pytest.mark.parametrize(("pace", "rest"), [(0.25, 3.0), (0.5, 1.0), (1.0, 0.0)])
+def test_an_import_rests_for_what_it_does_not_work(feed, settings, monkeypatch, pace, rest):
+    settings.DEPICT_RECO = {"IMPORT_BATCH_SIZE": 10, "FEED_PACE": pace}
+    clock = itertools.count()  # each look at it is a second later
+    rests = []
+    timing = SimpleNamespace(monotonic=lambda: float(next(clock)), sleep=rests.append)
+    monkeypatch.setattr(importer, "time", timing)
+
+    assert feed(table(25)).created == 25
+    assert rests == [rest] * 3
 
 
 def test_only_what_differs_is_written(feed, market):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
-from depict_reco.serving.background import Background
+from depict_reco.serving import background as module
+from depict_reco.serving.background import Background, unhurried
 from tests.conftest import wait_for
 
 
@@ -25,3 +27,17 @@ def test_work_of_one_name_is_done_once_at_a_time():
     background.begin("one", act)
     wait_for(lambda: not background.is_doing("one"))
     assert len(done) == 3
+
+
+def test_long_work_rests_after_each_millisecond(monkeypatch):
+    now, rests = 0.0, []
+    clock = SimpleNamespace(perf_counter=lambda: now, sleep=rests.append)
+    monkeypatch.setattr(module, "time", clock)
+    done = []
+    for item in unhurried("abcdef"):
+        done.append(item)
+        now += 0.0006  # so that two take more than a millisecond
+
+    assert done == list("abcdef")
+    assert rests == [0.001] * 3
+    assert list(unhurried([])) == []

@@ -54,7 +54,7 @@ def restart():
 def finish():
     """Wait for images that are made in the background."""
     for thread in threading.enumerate():
-        if thread.name.startswith("catalogue-"):
+        if thread.name.startswith("depict_reco catalogue-"):
             thread.join(20)
 
 
@@ -293,9 +293,16 @@ def test_the_lock_ends_with_the_process_that_holds_it(shop):
 # Many changes
 
 
-def test_many_changes_make_a_new_image_in_the_background(shop, monkeypatch):
-    ask("popular")
+@pytest.fixture
+def aside(monkeypatch):
+    """Let four changes be too many to be kept aside, as soon as nothing changes any more."""
     monkeypatch.setattr(refresh, "FEWEST_CHANGES", 3)
+    monkeypatch.setattr(refresh, "CALM_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("aside")
+def test_many_changes_make_a_new_image_in_the_background(shop):
+    ask("popular")
     Product.objects.filter(product_id__startswith="spade").change(price="7")
     found = displays("popular", limit=128)
     finish()
@@ -404,8 +411,8 @@ def test_an_image_that_cannot_be_made_leaves_the_old_state(shop, few, settings, 
     assert found["spade-1"] == "7.00"
 
 
-def test_many_changes_are_laid_out_where_no_file_can_be_written(shop, monkeypatch):
-    monkeypatch.setattr(refresh, "FEWEST_CHANGES", 3)
+@pytest.mark.usefixtures("aside")
+def test_many_changes_are_laid_out_where_no_file_can_be_written(shop):
     with mock.patch.object(mapped, "write", side_effect=OSError("no space left")):
         ask("popular")
         Product.objects.filter(product_id__startswith="spade").change(price="7")
@@ -417,6 +424,37 @@ def test_many_changes_are_laid_out_where_no_file_can_be_written(shop, monkeypatc
     assert snapshot_book().get(entry()).columns.n_changes == 1
     assert (found["bear-s"], found["spade-1"]) == ("3.00", "7.00")
     assert files() == []
+
+
+@pytest.mark.usefixtures("aside")
+def test_while_changes_come_an_image_is_waited_for(shop, monkeypatch):
+    monkeypatch.setattr(refresh, "CALM_SECONDS", 0.5)
+    monkeypatch.setattr(refresh, "MOST_ASIDE_SHARE", 0.5)
+    ask("popular")
+    (before,) = files()
+    for price in range(4):
+        Product.objects.filter(product_id__startswith="spade").change(price=price)
+        ask("popular")
+        time.sleep(0.2)
+    assert files() == [before]
+    wait_for(lambda: files() not in ([before], []), seconds=10)
+
+    (path,) = files()
+    assert image_files.CatalogueImage.of(mapped.read(path)).revision == entry().catalog_revision
+    assert told(snapshot_book().get(entry()).columns) == told(fresh())
+
+
+@pytest.mark.usefixtures("aside")
+def test_too_much_kept_aside_is_laid_out_while_changes_come(shop, monkeypatch):
+    monkeypatch.setattr(refresh, "CALM_SECONDS", 3600.0)
+    monkeypatch.setattr(refresh, "MOST_ASIDE_SHARE", 0.01)
+    ask("popular")
+    (before,) = files()
+    Product.objects.filter(product_id__startswith="spade").change(price="7")
+    ask("popular")
+    finish()
+
+    assert files() != [before]
 
 
 def test_few_changes_make_no_new_image(shop):
