@@ -81,12 +81,15 @@ class StorefrontView(APIView):
         return self.finalize_response(asked, response, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        return Request(
+        asked = Request(
             request,
             parsers=_PARSERS,
             authenticators=self.get_authenticators(),
             negotiator=_NEGOTIATOR,
         )
+        # which names the request itself, so that it would be there until the garbage is collected
+        asked.parser_context.clear()
+        return asked
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return configured_authenticators()

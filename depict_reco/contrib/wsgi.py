@@ -1,7 +1,9 @@
-"""What makes a WSGI application answer sooner. In the project's ``wsgi.py``::
+"""What makes a WSGI application answer sooner.
 
-application = in_one_piece(get_wsgi_application())
-settle()
+In the project's ``wsgi.py``::
+
+    application = in_one_piece(get_wsgi_application())
+    settle()
 """
 
 from __future__ import annotations

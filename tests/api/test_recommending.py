@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
 import jsonschema
 import pytest
 from django.test import Client
+from rest_framework.request import Request
 
 from depict_reco.models import ApiKey, Product
 
@@ -153,3 +155,14 @@ def test_a_warm_process_asks_nothing_without_a_shopper_and_once_with_one(
         ask("/v2/recommend/products/products", {**V2, "product_ids": ["nonsense"]})
     with django_assert_max_num_queries(1):
         ask("/v2/recommend/products/products", shopper)
+
+
+def test_a_request_is_gone_with_its_answer(ask):
+    ask("/v2/recommend/products/products", V2)
+    gc.collect()
+    gc.disable()  # which would take what is left
+    try:
+        ask("/v2/recommend/products/products", V2)
+        assert [one for one in gc.get_objects() if isinstance(one, Request)] == []
+    finally:
+        gc.enable()
