@@ -132,7 +132,7 @@ class StrictListField(serializers.ListField):
             self.fail("too_short", least=_count(self.min_length, "item"), actual=len(data))
         if self.max_length is not None and len(data) > self.max_length:
             self.fail("too_long", most=_count(self.max_length, "item"), actual=len(data))
-        if _takes_any(self.child) and all(type(value) is str for value in data):
+        if _takes_any(self.child) and {str}.issuperset(map(type, data)):
             return data
         values = _validate_each(self.child, enumerate(data))
         return list(values.values())
