@@ -21,7 +21,7 @@ def test_feed_training_publishing_and_rolling_back_under_load(installation):
             lambda server=server: (
                 {one["price"] for one in installation.displays(server)} == {"1000.00"}
             ),
-            seconds=3,
+            seconds=30,
             what="the first feed",
         )
     with Shoppers(installation, one_price=True) as shoppers, Scales(installation) as scales:
