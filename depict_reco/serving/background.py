@@ -34,6 +34,8 @@ class Background:
 
     def __init__(self) -> None:
         self._threads: dict[str, threading.Thread] = {}
+        self._again: set[str] = set()
+        """Work that is being done and is to be done once more."""
         self._lock = threading.Lock()
 
     def is_doing(self, name: str) -> bool:
@@ -41,18 +43,30 @@ class Background:
         # one that a fork left behind is dead: it is begun again
         return (thread := self._threads.get(name)) is not None and thread.is_alive()
 
-    def begin(self, name: str, act: Callable[[], None]) -> None:
-        """Do something in a thread, unless the work of this name is being done."""
+    def begin(self, name: str, act: Callable[[], None], *, again: bool = False) -> None:
+        """Do something in a thread, unless the work of this name is being done.
+
+        ``again`` has it done once more then: what there is to do may have come too late for it.
+        """
         with self._lock:
-            if not self.is_doing(name):
-                self._threads[name] = threading.Thread(
-                    target=_do, args=(act,), name=f"depict_reco {name}", daemon=True
-                )
-                self._threads[name].start()
+            if self.is_doing(name):
+                if again:
+                    self._again.add(name)
+                return
+            self._again.discard(name)
+            self._threads[name] = threading.Thread(
+                target=self._do, args=(name, act), name=f"depict_reco {name}", daemon=True
+            )
+            self._threads[name].start()
 
-
-def _do(act: Callable[[], None]) -> None:
-    try:
-        act()
-    finally:
-        connections.close_all()  # those of this thread, which ends
+    def _do(self, name: str, act: Callable[[], None]) -> None:
+        while True:
+            try:
+                act()
+            finally:
+                connections.close_all()  # those of this thread
+            with self._lock:
+                if name not in self._again:
+                    del self._threads[name]
+                    return
+                self._again.discard(name)

@@ -101,7 +101,8 @@ def lay_out_soon(columns: Columns, market: MarketEntry) -> None:
     limit = max(FEWEST_CHANGES, CHANGED_SHARE * columns.image.n_rows)
     if columns.n_changes > limit:
         _waiting[market.pk] = _Waiting(columns, market, time.monotonic())
-        _background.begin(f"catalogue-{market.pk}", partial(_lay_out_when_calm, market.pk))
+        act = partial(_lay_out_when_calm, market.pk)
+        _background.begin(f"catalogue-{market.pk}", act, again=True)
 
 
 class _Waiting(NamedTuple):
