@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from depict_reco.serving.categories import CategoryTree
 from depict_reco.serving.images import CatalogueImage, Entry, to_bytes
 from depict_reco.serving.kept import Kept
+from depict_reco.serving.overlay import Overlay
 from depict_reco.serving.rows import ProductRow
 
 _NAMES_KEPT = 5_000
@@ -56,6 +57,8 @@ class Columns:
     """New rows by product id and SKU."""
     new_pks: dict[int, int] = field(default_factory=dict)
     """New rows by primary key."""
+    overlay: Overlay | None = None
+    """What is known already of a later state, of which a new image is being made."""
     _in_category: dict[int, NDArray[np.int32]] = field(default_factory=dict)
     _codes: Kept[str, int] = field(default_factory=lambda: Kept(_NAMES_KEPT))
     """Item groups by name, of those that were asked for lately; -1 for none."""
@@ -87,7 +90,12 @@ class Columns:
 
     def row(self, at: int) -> ProductRow:
         """Return a product."""
-        return self.changed.get(at) or self.image.row(at)
+        row = self.changed.get(at) or self.image.row(at)
+        return row if self.overlay is None else self.overlay.over(row, at)
+
+    def is_as_in_image(self, at: int) -> bool:
+        """Whether a product is as it is in the image."""
+        return at not in self.changed and (self.overlay is None or at not in self.overlay)
 
     def product_ids(self, rows: NDArray[np.integer]) -> list[str]:
         """Return the ids of some products."""
@@ -135,6 +143,20 @@ class Columns:
             if at not in self.gone and self.image.product_ids[at] == wanted:
                 return at
         return None
+
+    def rows_of_pks(self, pks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the products with these primary keys; -1 for those that are not here."""
+        image = self.image
+        at = np.minimum(image.pks.searchsorted(pks), max(image.n_rows - 1, 0))
+        rows = np.full(len(pks), -1, dtype=np.int64)
+        if image.n_rows:
+            rows = np.where(image.pks[at] == pks, at, -1)
+        if self.gone:
+            rows[np.isin(rows, list(self.gone))] = -1
+        for number, pk in enumerate(pks.tolist() if self.new_pks else ()):
+            if (new := self.new_pks.get(pk)) is not None and new not in self.gone:
+                rows[number] = new
+        return rows
 
     def code_of(self, name: str) -> int | None:
         """Return the item group of a product, named by product id, SKU or group id."""

@@ -85,10 +85,11 @@ class Displays:
     def _flat(self, rows: Sequence[int], locale: str) -> list[bytes | int]:
         """Return flat displays; those that stand in the image as their rows."""
         found: list[bytes | int] = list(rows)
-        changed, stale = self._columns.changed, self._columns.image.rendering != self._rendering
-        if changed or stale:
+        columns = self._columns
+        stale = columns.image.rendering != self._rendering
+        if stale or columns.changed or columns.overlay is not None:
             for at, row in enumerate(rows):
-                if stale or row in changed:
+                if stale or not columns.is_as_in_image(row):
                     found[at] = self._rendered(row, locale, False)
         return found
 

@@ -29,6 +29,7 @@ from depict_reco.serving.columns import Columns
 from depict_reco.serving.displays import Displays
 from depict_reco.serving.image_files import newest_revision
 from depict_reco.serving.kept import Kept
+from depict_reco.serving.overlay import overlaid
 from depict_reco.serving.pairing import pair
 from depict_reco.serving.refresh import (
     lay_out_soon,
@@ -250,9 +251,10 @@ class SnapshotBook:
             self._snapshots[market_pk] = made if now is present else made.after(now)
 
     def _open_anew(self, market: MarketEntry) -> None:
-        """Put a market in place as it is in a new image; the old state stays until it is there."""
+        """Put a market in place as it is in a new image; before that, what matters most of it."""
         present = self._snapshots[market.pk]
         try:
+            self._put_overlay(present)
             columns = opened_anew(present.columns, market)
         except DatabaseFailure as error:
             self._note_failure(market, error)
@@ -269,6 +271,15 @@ class SnapshotBook:
             self._snapshots[market.pk] = made
             self._right_at[market.pk] = time.monotonic()
             self._failed_at.pop(market.pk, None)
+
+    def _put_overlay(self, present: MarketSnapshot) -> None:
+        """Lay over a state what matters most of all that has changed since."""
+        market = present.market
+        columns, codes = overlaid(present.columns, market.pk, since=market.catalog_revision)
+        with self._locks[market.pk]:
+            now = self._snapshots[market.pk]
+            if now.columns is present.columns:
+                self._snapshots[market.pk] = now.renewed(now.market, columns, now.artifact, codes)
 
     def lag(self, market: MarketEntry) -> float:
         """Return for how many seconds the snapshot of a market has been behind the directory."""

@@ -387,7 +387,10 @@ def test_nobody_waits_for_an_image(shop, few, monkeypatch, settings):
         assert go_on.wait(30)
         return columns
 
-    with mock.patch.object(snapshots, "opened_anew", slowly):
+    with (
+        mock.patch.object(snapshots, "opened_anew", slowly),
+        mock.patch.object(snapshots, "overlaid", lambda columns, _pk, *, since: (columns, set())),
+    ):
         for _ in range(3):
             found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
             assert found == old
@@ -399,16 +402,34 @@ def test_nobody_waits_for_an_image(shop, few, monkeypatch, settings):
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), MemoryError()], ids=repr)
-def test_an_image_that_cannot_be_made_leaves_the_old_state(shop, few, settings, error):
+@pytest.mark.parametrize("place", ["opened_anew", "overlaid"])
+def test_an_image_that_cannot_be_made_leaves_the_old_state(shop, few, settings, error, place):
     settings.DEPICT_RECO |= {"RETRY_SECONDS": 0.001}
     old = displays("popular", limit=128)
-    Product.objects.filter(product_id__startswith="spade").change(price="7")
-    with mock.patch.object(snapshots, "opened_anew", side_effect=error):
-        assert [d["price"] for d in displays("popular", limit=128)] == [d["price"] for d in old]
+    Product.objects.filter(product_id__startswith="spade").change(title="Shovel")
+    with mock.patch.object(snapshots, place, side_effect=error):
+        assert [d["title"] for d in displays("popular", limit=128)] == [d["title"] for d in old]
     time.sleep(0.01)
 
-    found = {d["product_id"]: d["price"] for d in displays("popular", limit=128)}
-    assert found["spade-1"] == "7.00"
+    found = {d["product_id"]: d["title"] for d in displays("popular", limit=128)}
+    assert found["spade-1"] == "Shovel"
+
+
+def test_before_an_image_is_there_prices_and_what_may_be_shown_are_right(shop, few, settings):
+    settings.DEPICT_RECO |= {"RETRY_SECONDS": 3600.0}
+    old = {d["product_id"]: d for d in displays("popular", limit=128)}
+    spades = Product.objects.filter(product_id__startswith="spade")
+    spades.change(price="7.25", sale_price=None, title="Shovel")
+    spades.filter(product_id="spade-2").change(in_stock=False)
+    spades.filter(product_id="spade-3").change(hidden=True)
+    spades.filter(product_id="spade-4").change(active=False)
+    with mock.patch.object(snapshots, "opened_anew", side_effect=MemoryError()):
+        found = {d["product_id"]: d for d in displays("popular", limit=128)}
+
+    assert old.keys() - found.keys() == {"spade-2", "spade-3", "spade-4"}
+    assert found["spade-1"]["price"] == "7.25"
+    assert found["spade-1"]["title"] == old["spade-1"]["title"] != "Shovel"
+    assert found["teapot-1"]["price"] == old["teapot-1"]["price"]
 
 
 @pytest.mark.usefixtures("aside")
