@@ -145,17 +145,14 @@ class Columns:
         return None
 
     def rows_of_pks(self, pks: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the products with these primary keys; -1 for those that are not here."""
+        """Return the products with primary keys that the database has; -1 for what is new."""
         image = self.image
-        at = np.minimum(image.pks.searchsorted(pks), max(image.n_rows - 1, 0))
         rows = np.full(len(pks), -1, dtype=np.int64)
         if image.n_rows:
+            at = np.minimum(image.pks.searchsorted(pks), image.n_rows - 1)
             rows = np.where(image.pks[at] == pks, at, -1)
-        if self.gone:
-            rows[np.isin(rows, list(self.gone))] = -1
         for number, pk in enumerate(pks.tolist() if self.new_pks else ()):
-            if (new := self.new_pks.get(pk)) is not None and new not in self.gone:
-                rows[number] = new
+            rows[number] = self.new_pks.get(pk, rows[number])
         return rows
 
     def code_of(self, name: str) -> int | None:
