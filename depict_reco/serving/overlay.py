@@ -42,17 +42,6 @@ class Overlay:
     def __contains__(self, at: int) -> bool:
         return self.flags.item(at) != 0
 
-    def is_eligible(self, at: int) -> bool:
-        """Whether a product in here may be recommended."""
-        return self.flags.item(at) == _KNOWN | _ACTIVE | _IN_STOCK
-
-    def current_price(self, at: int) -> float:
-        """Return what a product in here costs; NaN where nobody said."""
-        scaled = self.sale_prices.item(at)
-        if scaled == _NO_PRICE:
-            scaled = self.prices.item(at)
-        return float("nan") if scaled == _NO_PRICE else scaled / 10**_PLACES
-
     def over(self, row: ProductRow, at: int) -> ProductRow:
         """Return a product as it is now."""
         flags = self.flags.item(at)
@@ -90,12 +79,7 @@ def overlaid(columns: Columns, market_pk: int, *, since: int) -> tuple[Columns, 
     overlay.flags[at] = np.array(flags, dtype=np.uint8)[there]
     overlay.prices[at] = np.array(prices, dtype=np.int64)[there]
     overlay.sale_prices[at] = np.array(sale_prices, dtype=np.int64)[there]
-    codes = set(map(columns.code, at.tolist()))
-    shown, costs = columns.shown.copy(), columns.prices.copy()
-    for code in unhurried(codes):
-        shown[code], costs[code] = _standing(columns, overlay, code)
-    changed = replace(columns, overlay=overlay, shown=shown, eligible=shown >= 0, prices=costs)
-    return changed, codes
+    return _shown_anew(columns, overlay, at)
 
 
 def _read(market_pk: int, since: int) -> Iterator[tuple[Any, ...]]:
@@ -104,21 +88,59 @@ def _read(market_pk: int, since: int) -> Iterator[tuple[Any, ...]]:
     yield from products.values_list(*fields).iterator(chunk_size=_CHUNK)
 
 
-def _standing(columns: Columns, overlay: Overlay, code: int) -> tuple[int, float]:
-    """Return which product stands for a group, -1 for none, and what it or the first one costs."""
-    first_price = None
-    for at in columns.rows_of(code):
-        if at in overlay:
-            eligible, price = overlay.is_eligible(at), overlay.current_price(at)
-        else:
-            row = columns.row(at)
-            eligible = row.eligible
-            price = float("nan") if row.current_price is None else float(row.current_price)
-        if eligible:
-            return at, price
-        if first_price is None:
-            first_price = price
-    return -1, float("nan") if first_price is None else first_price
+def _shown_anew(
+    columns: Columns, overlay: Overlay, concerned: NDArray[np.int64]
+) -> tuple[Columns, set[int]]:
+    """Return a catalogue whose item groups are stood for as their products are now, and which."""
+    rows, codes = _groups_with(columns, concerned)
+    eligible, costs = _as_they_are(columns, overlay, rows)
+    places = np.arange(len(rows))[::-1]  # backwards: what is written last stays
+    standing = np.zeros(columns.n_codes, dtype=np.int64)
+    standing[codes[places]] = places  # the first product of each group …
+    places = places[eligible[places]]
+    standing[codes[places]] = places  # … but for those of which one is eligible
+    codes = np.unique(codes)
+    standing = standing[codes]
+    shown, prices = columns.shown.copy(), columns.prices.copy()
+    shown[codes] = np.where(eligible[standing], rows[standing], -1)
+    prices[codes] = costs[standing]
+    changed = replace(columns, overlay=overlay, shown=shown, eligible=shown >= 0, prices=prices)
+    return changed, set(codes.tolist())
+
+
+def _groups_with(
+    columns: Columns, concerned: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all products of the item groups of some, in order, and the group of each."""
+    image, wanted = columns.image, np.zeros(columns.n_codes, dtype=np.bool_)
+    wanted[image.codes[concerned[concerned < image.n_rows]]] = True
+    wanted[[columns.new_codes[at] for at in concerned[concerned >= image.n_rows].tolist()]] = True
+    changed = [code for code in columns.members if wanted[code]]
+    wanted[changed] = False
+    rows = np.flatnonzero(wanted[image.codes])
+    more = [(at, code) for code in changed for at in columns.members[code]]
+    moved = np.array(more, dtype=np.int64).reshape(-1, 2)
+    return (
+        np.concatenate((rows, moved[:, 0])),
+        np.concatenate((image.codes[rows].astype(np.int64), moved[:, 1])),
+    )
+
+
+def _as_they_are(
+    columns: Columns, overlay: Overlay, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return whether products may be recommended, and what they cost."""
+    flags, prices, reduced = (
+        one[rows] for one in (overlay.flags, overlay.prices, overlay.sale_prices)
+    )
+    scaled = np.where(reduced == _NO_PRICE, prices, reduced)
+    eligible = flags == _KNOWN | _ACTIVE | _IN_STOCK
+    costs = np.where(scaled == _NO_PRICE, np.nan, scaled / 10**_PLACES)
+    for place in unhurried(np.flatnonzero(flags == 0).tolist()):
+        row = columns.row(int(rows[place]))
+        price = row.current_price
+        eligible[place], costs[place] = row.eligible, np.nan if price is None else float(price)
+    return eligible, costs
 
 
 def _scaled(price: Decimal | None) -> int:
