@@ -71,7 +71,7 @@ def main() -> None:
     options = _options()
     print(servers.versions())
     for products in options.products:
-        scratch = _scratch(products, options)
+        scratch = made_scratch(products, events=options.events)
         print(f"{products:,} products, {options.events:,} events")
         print(_times(scratch))
         loads = _rounds(scratch, options)
@@ -92,7 +92,8 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _scratch(products: int, options: argparse.Namespace) -> Scratch:
+def made_scratch(products: int, *, events: int) -> Scratch:
+    """Return a market of so many products and events; makes it unless the database has it."""
     import django
     from django.core.management import call_command
 
@@ -102,7 +103,7 @@ def _scratch(products: int, options: argparse.Namespace) -> Scratch:
     from benchmarks.project import BENCH_DIR
     from depict_reco.models import ApiKey
 
-    market = loading.find_or_make(products, options.events)
+    market = loading.find_or_make(products, events)
     _, key = ApiKey.objects.issue(market.tenant, name="bench", scopes=["recommend"])
     slug = market.tenant.slug
     bodies = {}
