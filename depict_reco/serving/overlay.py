@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from depict_reco.serving.background import unhurried
 if TYPE_CHECKING:
     from depict_reco.serving.columns import Columns
     from depict_reco.serving.rows import ProductRow
+    from depict_reco.tenants.directory import MarketEntry
+
+Number = TypeVar("Number", bound=np.generic)
 
 _KNOWN, _ACTIVE, _HIDDEN, _IN_STOCK = 1, 2, 4, 8
 _PLACES = 4
@@ -33,6 +36,8 @@ _CHUNK = 2000
 class Overlay:
     """Some fields of some products of a catalogue, newer than it; 17 bytes per product."""
 
+    revision: int
+    """Up to which the changes are in here."""
     flags: NDArray[np.uint8]
     """(n_rows,): 0 where the catalogue itself is right."""
     prices: NDArray[np.int64]
@@ -56,14 +61,15 @@ class Overlay:
         )
 
 
-def overlaid(columns: Columns, market_pk: int, *, since: int) -> tuple[Columns, set[int]]:
+def overlaid(columns: Columns, market: MarketEntry, *, since: int) -> tuple[Columns, set[int]]:
     """Return a catalogue under what the database says now of products changed after a revision.
 
-    Also returns the item groups that this concerns. Products that are new are not among them.
+    What lay over it already stays. Also returns the item groups that this concerns; products that
+    are new are not among them.
     """
     pks, flags = array("q"), array("B")
     prices, sale_prices = array("q"), array("q")
-    for pk, active, hidden, in_stock, price, sale_price in unhurried(_read(market_pk, since)):
+    for pk, active, hidden, in_stock, price, sale_price in unhurried(_read(market.pk, since)):
         pks.append(pk)
         flags.append(_KNOWN | _ACTIVE * active | _HIDDEN * hidden | _IN_STOCK * in_stock)
         prices.append(_scaled(price))
@@ -71,15 +77,25 @@ def overlaid(columns: Columns, market_pk: int, *, since: int) -> tuple[Columns, 
     rows = columns.rows_of_pks(np.array(pks, dtype=np.int64))
     there = np.flatnonzero(rows >= 0)
     at, n_rows = rows[there], columns.image.n_rows + len(columns.new_codes)
-    overlay = Overlay(
+    old = columns.overlay or Overlay(
+        revision=since,
         flags=np.zeros(n_rows, dtype=np.uint8),
         prices=np.zeros(n_rows, dtype=np.int64),
         sale_prices=np.zeros(n_rows, dtype=np.int64),
     )
-    overlay.flags[at] = np.array(flags, dtype=np.uint8)[there]
-    overlay.prices[at] = np.array(prices, dtype=np.int64)[there]
-    overlay.sale_prices[at] = np.array(sale_prices, dtype=np.int64)[there]
+    overlay = Overlay(
+        revision=market.catalog_revision,
+        flags=_with(old.flags, at, np.array(flags, dtype=np.uint8)[there]),
+        prices=_with(old.prices, at, np.array(prices, dtype=np.int64)[there]),
+        sale_prices=_with(old.sale_prices, at, np.array(sale_prices, dtype=np.int64)[there]),
+    )
     return _shown_anew(columns, overlay, at)
+
+
+def _with(old: NDArray[Number], at: NDArray[np.int64], new: NDArray[Number]) -> NDArray[Number]:
+    changed = old.copy()
+    changed[at] = new
+    return changed
 
 
 def _read(market_pk: int, since: int) -> Iterator[tuple[Any, ...]]:

@@ -180,7 +180,10 @@ class SnapshotBook:
             self._right_at[market.pk] = time.monotonic()
             return snapshot
         if snapshot is not None and self._is_paused(market.pk):
-            return snapshot
+            overlay = snapshot.columns.overlay
+            if overlay is not None and overlay.revision < market.catalog_revision:
+                self._background.begin(f"overlay-{market.pk}", partial(self._lay_over, market))
+            return self._snapshots[market.pk]
         anew = False
         lock = self._locks.setdefault(market.pk, threading.Lock())
         if not lock.acquire(blocking=snapshot is None):
@@ -254,7 +257,7 @@ class SnapshotBook:
         """Put a market in place as it is in a new image; before that, what matters most of it."""
         present = self._snapshots[market.pk]
         try:
-            self._put_overlay(present)
+            self._put_overlay(market)
             columns = opened_anew(present.columns, market)
         except DatabaseFailure as error:
             self._note_failure(market, error)
@@ -272,10 +275,18 @@ class SnapshotBook:
             self._right_at[market.pk] = time.monotonic()
             self._failed_at.pop(market.pk, None)
 
-    def _put_overlay(self, present: MarketSnapshot) -> None:
-        """Lay over a state what matters most of all that has changed since."""
-        market = present.market
-        columns, codes = overlaid(present.columns, market.pk, since=market.catalog_revision)
+    def _lay_over(self, market: MarketEntry) -> None:
+        """Lay over a market what has changed while its image is made."""
+        try:
+            self._put_overlay(market)
+        except DatabaseFailure as error:
+            self._note_failure(market, error)
+
+    def _put_overlay(self, market: MarketEntry) -> None:
+        present = self._snapshots[market.pk]
+        overlay = present.columns.overlay
+        since = present.market.catalog_revision if overlay is None else overlay.revision
+        columns, codes = overlaid(present.columns, market, since=since)
         with self._locks[market.pk]:
             now = self._snapshots[market.pk]
             if now.columns is present.columns:

@@ -14,6 +14,7 @@ from depict_reco.models import Product
 from depict_reco.serving import refresh
 from depict_reco.serving.overlay import overlaid
 from depict_reco.serving.snapshots import snapshot_book
+from depict_reco.tenants.directory import directory
 from tests import shop as shops
 from tests.serving.asking import ask
 from tests.serving.test_refresh import change, entry, fresh, told
@@ -52,23 +53,30 @@ BEFORE = st.lists(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(before=BEFORE, changes=CHANGES)
-def test_it_says_of_all_products_what_the_database_says(shop, before, changes):
+@given(before=BEFORE, changes=CHANGES, more=CHANGES)
+def test_it_says_of_all_products_what_the_database_says(shop, before, changes, more):
     ask("popular", limit=1)
     for number, step in enumerate(before):
         change(shop, *step, number)
     ask("popular", limit=1)  # these are kept aside
     old = snapshot_book().get(entry())
-    concerned = set()
+    columns, since = old.columns, old.market.catalog_revision
+    for some in (changes, more):
+        concerned = changed_products(some)
+        columns, codes = overlaid(columns, entry(), since=since)
+        since = columns.overlay.revision
+
+        assert told(columns) == told(fresh())
+        assert codes == {columns.code(at) for at in rows(columns, concerned)}
+        assert since == entry().catalog_revision
+
+
+def changed_products(changes):
     pks = list(Product.objects.order_by("pk").values_list("pk", flat=True))
     for at, fields in changes if pks else ():
         Product.objects.filter(pk=pks[at % len(pks)]).change(**fields)
-        concerned.add(pks[at % len(pks)])
-
-    columns, codes = overlaid(old.columns, shop.pk, since=old.market.catalog_revision)
-
-    assert told(columns) == told(fresh())
-    assert codes == {old.columns.code(at) for at in rows(old.columns, concerned)}
+    directory.cache_clear()
+    return {pks[at % len(pks)] for at, _ in changes} if pks else set()
 
 
 def rows(columns, pks):
@@ -81,7 +89,7 @@ def test_products_that_are_new_and_titles_come_with_the_image(shop):
     Product.objects.filter(product_id="spade-1").change(title="Shovel", price="7.1250")
     shops.add_product(shop, "new")
 
-    columns, codes = overlaid(old.columns, shop.pk, since=old.market.catalog_revision)
+    columns, codes = overlaid(old.columns, entry(), since=old.market.catalog_revision)
 
     at = columns.row_of("spade-1")
     assert columns.row(at) == old.columns.row(at)._replace(price=Decimal("7.125"))
@@ -93,7 +101,7 @@ def test_what_is_read_afterwards_takes_its_place(shop):
     ask("popular", limit=1)
     old = snapshot_book().get(entry())
     Product.objects.filter(product_id__startswith="spade").change(price="7", title="Shovel")
-    columns, _ = overlaid(old.columns, shop.pk, since=old.market.catalog_revision)
+    columns, _ = overlaid(old.columns, entry(), since=old.market.catalog_revision)
 
     changed = refresh.read_changes(
         columns, entry(), since=old.market.catalog_revision, deletions_since=0
@@ -108,7 +116,7 @@ def test_a_catalogue_without_products(shop):
     old = refresh.opened(entry())
     shops.add_product(shop, "new")
 
-    columns, codes = overlaid(old, shop.pk, since=0)
+    columns, codes = overlaid(old, entry(), since=0)
 
     assert codes == set()
     assert columns.n_rows == 0

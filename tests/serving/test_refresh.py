@@ -431,6 +431,15 @@ def test_before_an_image_is_there_prices_and_what_may_be_shown_are_right(shop, f
     assert found["spade-1"]["title"] == old["spade-1"]["title"] != "Shovel"
     assert found["teapot-1"]["price"] == old["teapot-1"]["price"]
 
+    Product.objects.filter(product_id="teapot-1").change(price="8")
+    Product.objects.filter(product_id="spade-2").change(in_stock=True)
+    found = {d["product_id"]: d for d in displays("popular", limit=128)}
+    assert (found["teapot-1"]["price"], found["spade-2"]["price"]) == ("8.00", "7.25")
+    Product.objects.filter(product_id="spade-2").change(in_stock=False)
+    with mock.patch.object(snapshots, "overlaid", side_effect=OperationalError("gone")):
+        assert "spade-2" in {d["product_id"] for d in displays("popular", limit=128)}
+    assert "spade-2" not in {d["product_id"] for d in displays("popular", limit=128)}
+
 
 @pytest.mark.usefixtures("aside")
 def test_many_changes_are_laid_out_where_no_file_can_be_written(shop):
