@@ -238,19 +238,20 @@ def _asked_of(server: str) -> tuple[tuple[str, ...], ...]:
 def _memory(scratch: Scratch) -> str:
     """Return what one more worker weighs, beside one of bare Django.
 
-    Two workers keep the machine as busy as four do, so that about as much is mapped by either.
+    Two workers keep the machine as busy as four do, so that about as much is mapped by either. The
+    first two bring the files into memory, without which less is mapped.
     """
     weights = {}
     for name, app in (("ours", OURS["gunicorn"]), ("bare Django", "benchmarks.bare:application")):
         totals = []
-        for workers in (2, 4):
+        for workers in (2, 2, 4):
             with _serving("gunicorn", scratch, workers=workers, app=app) as running:
                 for bodies in scratch.bodies.values():
                     servers.drive(
                         running, connections=8, seconds=_WARM_UP, bodies=bodies, key=scratch.key
                     )
                 totals.append(servers.proportional_megabytes(running[1]))
-        weights[name] = (totals[1] - totals[0]) / 2
+        weights[name] = (totals[-1] - totals[-2]) / 2
     return (
         f"one more worker: {weights['ours']:.0f} MB, of bare Django "
         f"{weights['bare Django']:.0f} MB: {weights['ours'] - weights['bare Django']:.0f} MB above"
