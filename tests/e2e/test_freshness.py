@@ -16,14 +16,16 @@ from tests.e2e.processes import wait_until
 pytestmark = pytest.mark.faults
 
 SECONDS = 2.0
+MOST_SECONDS = 6.0
+"""Of one change, where the machine has other work; the median tells whether the promise is kept."""
 
 
 @pytest.fixture(scope="module")
 def delays():
-    """How many seconds each change took until it was seen; one is late on a busy machine."""
+    """How many seconds each change took until it was seen."""
     found = []
     yield found
-    assert statistics.median(found) < SECONDS, found
+    assert not found or statistics.median(found) < SECONDS, found
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def seen(installation, delays):
         delays.append(
             wait_until(
                 lambda: all(condition(server) for server in installation.servers),
-                seconds=30,
+                seconds=MOST_SECONDS,
                 what=f"both processes see {what}",
             )
         )
